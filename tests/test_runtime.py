@@ -1,0 +1,192 @@
+"""Seeds, device report, data mode, and TensorFlow's noise."""
+
+import os
+import random
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from utils import runtime
+
+
+@pytest.fixture(autouse=True)
+def no_choice(monkeypatch):
+    monkeypatch.delenv("LABS_DATA", raising=False)
+    yield
+    runtime.use_data(None)
+
+
+def test_course_is_the_root():
+    assert (runtime.COURSE / "labs" / "01_loss_play.ipynb").is_file()
+
+
+def test_sample_is_the_default():
+    assert runtime.data_mode() == "sample"
+
+
+@pytest.mark.parametrize("mode", ["sample", "full"])
+def test_environment_sets_the_mode(monkeypatch, mode):
+    monkeypatch.setenv("LABS_DATA", mode)
+    assert runtime.data_mode() == mode
+
+
+def test_empty_variable_means_sample(monkeypatch):
+    monkeypatch.setenv("LABS_DATA", "")
+    assert runtime.data_mode() == "sample"
+
+
+def test_choice_in_the_lab_comes_before_the_environment(monkeypatch):
+    monkeypatch.setenv("LABS_DATA", "sample")
+    runtime.use_data("full")
+    assert runtime.data_mode() == "full"
+    runtime.use_data(None)
+    assert runtime.data_mode() == "sample"
+
+
+def test_unknown_mode_is_refused_with_the_two_that_exist(monkeypatch):
+    monkeypatch.setenv("LABS_DATA", "banana")
+    with pytest.raises(ValueError, match="LABS_DATA says 'banana', but data come as 'sample' or 'full'"):
+        runtime.data_mode()
+    with pytest.raises(ValueError, match=r"use_data\(\) says 'big'"):
+        runtime.use_data("big")
+
+
+def test_a_refused_choice_leaves_the_mode_as_it_was():
+    runtime.use_data("full")
+    with pytest.raises(ValueError):
+        runtime.use_data("big")
+    assert runtime.data_mode() == "full"
+
+
+SETUP = """
+import logging, os, random, sys
+from utils import runtime
+runtime.setup(seed={seed})
+import keras, numpy as np, tensorflow as tf
+print("draws", random.random(), np.random.rand(), float(keras.random.uniform(())))
+print("tf32", tf.config.experimental.tensor_float_32_execution_enabled())
+print("deterministic", tf.config.experimental.is_op_determinism_enabled() if hasattr(
+    tf.config.experimental, "is_op_determinism_enabled") else tf.__internal__.is_op_determinism_enabled()
+    if hasattr(tf.__internal__, "is_op_determinism_enabled") else True)
+print("logger", tf.get_logger().level)
+keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)]).predict(np.ones((1, 1)), verbose=0)
+"""
+
+
+def python(code, **environment):
+    inherited = {key: value for key, value in os.environ.items() if key not in ("LABS_DATA", "TF_CPP_MIN_LOG_LEVEL")}
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=runtime.COURSE,
+        env=inherited | environment,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+    )
+
+
+def test_setup_seeds_reports_and_stays_quiet():
+    first, again = python(SETUP.format(seed=3)), python(SETUP.format(seed=3), LABS_DATA="full")
+    assert (first.stderr, first.returncode) == ("", 0)
+    report, (draws, tf32, deterministic, logger) = first.stdout.splitlines()[:3], first.stdout.splitlines()[3:]
+    assert re.fullmatch(
+        r"Python 3\.\d+\.\d+, TensorFlow 2\.\d+\.\d+, Keras 3\.\d+\.\d+ on tensorflow, NumPy 2\.\d+\.\d+", report[0]
+    )
+    assert re.fullmatch(r"Device: .+\. Seed: 3", report[1])
+    assert report[2] == "Data: sample (ships with the course)"
+    assert (tf32, deterministic, logger) == ("tf32 False", "deterministic True", "logger 40")
+    assert again.stdout.splitlines()[2] == "Data: full (fetched once, then kept)"
+    assert again.stdout.splitlines()[3:5] == [draws, "tf32 True"]
+
+
+def test_seed_restarts_all_three_generators():
+    import keras
+
+    def draws():
+        numpy_draw = float(np.random.rand())  # noqa: NPY002, the legacy generator is the one that Keras seeds
+        return random.random(), numpy_draw, float(keras.random.uniform(()))
+
+    runtime.set_seed(5)
+    first = draws()
+    assert draws() != first
+    runtime.set_seed(6)
+    assert not set(draws()) & set(first)
+    runtime.set_seed(5)
+    assert draws() == first
+
+
+def test_missing_package_says_what_to_run():
+    result = python("import sys; sys.modules['keras'] = None\nfrom utils import runtime\nruntime.setup()")
+    assert result.returncode == 1
+    assert "ModuleNotFoundError: The package 'keras' is missing. Install the course's packages" in result.stderr
+    assert f'-m pip install -r "{runtime.COURSE / "requirements.txt"}"' in result.stderr
+
+
+NATIVE = r"""
+import os, sys
+from utils import runtime
+def native(): os.write(2, b"W0 computation placer already registered\nfailed call to cuInit: 303\nout of memory\n\n")
+try:
+    with runtime._without_noise():
+        native()
+        if {fail}: raise KeyError("broken")
+except KeyError: pass
+os.write(2, b"after\n")
+"""
+
+
+def test_known_noise_is_dropped_and_the_rest_passed_on():
+    assert python(NATIVE.format(fail=False)).stderr == "out of memory\nafter\n"
+
+
+def test_after_a_failure_all_is_passed_on():
+    lines = python(NATIVE.format(fail=True)).stderr.splitlines()
+    assert lines == [
+        "W0 computation placer already registered",
+        "failed call to cuInit: 303",
+        "out of memory",
+        "",
+        "after",
+    ]
+
+
+def test_progress_prints_first_and_every_so_many_epochs(capsys):
+    callback = runtime.progress(every=2, total=12)
+    for epoch in range(5):
+        callback.on_epoch_end(epoch, {"loss": 0.5 / (epoch + 1), "accuracy": 0.25})
+    assert capsys.readouterr().out.splitlines() == [
+        "epoch  1/12  loss 0.500000  accuracy 0.250000",
+        "epoch  2/12  loss 0.250000  accuracy 0.250000",
+        "epoch  4/12  loss 0.125000  accuracy 0.250000",
+    ]
+
+
+def test_progress_refuses_no_epochs():
+    with pytest.raises(ValueError, match="every=0"):
+        runtime.progress(every=0, total=3)
+
+
+def test_gpu_is_named_and_its_memory_grows(monkeypatch):
+    import tensorflow as tf
+
+    grown = []
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: ["the GPU"] if kind == "GPU" else [])
+    monkeypatch.setattr(tf.config.experimental, "set_memory_growth", lambda gpu, on: grown.append((gpu, on)))
+    monkeypatch.setattr(tf.config.experimental, "get_device_details", lambda gpu: {"device_name": "Fast Card"})
+    was = tf.config.experimental.tensor_float_32_execution_enabled()
+    try:
+        runtime._steady_tensorflow(exact=True)
+    finally:
+        tf.config.experimental.enable_tensor_float_32_execution(was)
+    assert grown == [("the GPU", True)]
+    assert runtime._device("tensorflow") == "Fast Card"
+
+
+def test_without_a_gpu_the_device_is_the_cpu(monkeypatch):
+    import tensorflow as tf
+
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [])
+    assert runtime._device("tensorflow") == f"CPU, {os.cpu_count()} cores"

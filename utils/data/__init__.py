@@ -1,0 +1,137 @@
+"""One loader per data set, one switch for all: the sample that ships with the course, or the full set.
+
+The mode is runtime.data_mode()'s, unless a loader is called with mode="sample" or mode="full". Samples never
+touch the network. Full sets come from the cache folder (data/cache, or LABS_DATA_DIR), then from their official
+address, then from a mirror, and are kept in the cache. Each loader prints one line that says what it loaded.
+"""
+
+import io
+
+import numpy as np
+
+from utils import runtime
+from utils.data import fetch, files, pictures, samples, sets
+from utils.data.files import DataError
+from utils.data.sets import CIFAR10_CLASSES, FASHION_CLASSES
+
+__all__ = [
+    "CIFAR10_CLASSES",
+    "FASHION_CLASSES",
+    "DataError",
+    "cats_vs_dogs",
+    "cifar10",
+    "fashion_mnist",
+    "house_prices",
+    "houses",
+    "mnist",
+]
+
+
+def mnist(mode=None):
+    """MNIST, handwritten digits: ((x_train, y_train), (x_test, y_test)).
+
+    x: uint8, shape (n, 28, 28), images × rows × columns, 0 (paper) to 255 (ink). y: uint8, shape (n,), the digit.
+    n: 10000 and 2000 in the sample, 60000 and 10000 in the full set.
+
+    Raises DataError when the data are not to be had, ValueError for an unknown mode.
+    Source: Y. LeCun, C. Cortes, C. Burges, The MNIST database of handwritten digits.
+    """
+    return _images(sets.MNIST, mode)
+
+
+def fashion_mnist(mode=None):
+    """Fashion-MNIST, articles of clothing: ((x_train, y_train), (x_test, y_test)).
+
+    x: uint8, shape (n, 28, 28), images × rows × columns, 0 (background) to 255. y: uint8, shape (n,), an index
+    into FASHION_CLASSES. n: 10000 and 2000 in the sample, 60000 and 10000 in the full set.
+
+    Raises DataError when the data are not to be had, ValueError for an unknown mode.
+    Source: H. Xiao, K. Rasul, R. Vollgraf, arXiv:1708.07747.
+    """
+    return _images(sets.FASHION_MNIST, mode)
+
+
+def cifar10(mode=None):
+    """CIFAR-10, small colour photographs: ((x_train, y_train), (x_test, y_test)).
+
+    x: uint8, shape (n, 32, 32, 3), images × rows × columns × (red, green, blue). y: uint8, shape (n,), an index
+    into CIFAR10_CLASSES. n: 5000 and 1000 in the sample, 50000 and 10000 in the full set.
+
+    Raises DataError when the data are not to be had, ValueError for an unknown mode.
+    Source: A. Krizhevsky, Learning multiple layers of features from tiny images, 2009.
+    """
+    return _images(sets.CIFAR10, mode)
+
+
+def cats_vs_dogs(mode=None):
+    """Pictures of cats and dogs as files: the pathlib.Path of a folder with train and validation, each with cats, dogs.
+
+    1000 cats and 1000 dogs in train, 500 and 500 in validation. In the sample they are CIFAR-10's, 32 × 32 pixels,
+    PNG; in the full set photographs of many sizes, JPEG, from cats_and_dogs_filtered.zip. They are unpacked into
+    the cache folder or, where that cannot be written, into a temporary folder that goes when Python ends.
+
+    Raises DataError when the data are not to be had, ValueError for an unknown mode.
+    """
+    chosen = _mode(mode)
+    dataset = sets.CATS_VS_DOGS
+    if chosen == "sample":
+        archive = io.BytesIO(files.read_shipped(dataset.sample, sets.SHIPPED[dataset.sample]))
+        entries = dataset.read(archive)
+        origin = ""
+    else:
+        archive = files.cache_folder() / dataset.file
+        entries, place = fetch.obtain(dataset)
+        origin = f", {dataset.file} from {place}"
+    folder = pictures.unpacked(archive, entries, files.cache_folder() / f"cats_vs_dogs_{chosen}")
+    cats, dogs, more_cats, more_dogs = dataset.counts.values()
+    print(
+        f"{dataset.name}, {chosen}: {cats} cats and {dogs} dogs for training, "
+        f"{more_cats} cats and {more_dogs} dogs for validation{origin}"
+    )
+    return folder
+
+
+def house_prices():
+    """Eight houses: sizes in 10 m² and prices in 10 000, two float arrays of shape (8,).
+
+    Raises DataError when the file is missing or altered.
+    """
+    sizes, prices = _table("house_prices.csv").T
+    return sizes, prices
+
+
+def houses():
+    """200 invented houses: features, float, shape (200, 3), and prices in 1000 euros, float, shape (200,).
+
+    The features are area in m², bedrooms and age in years; data/README.md tells the rule behind the prices.
+    Raises DataError when the file is missing or altered.
+    """
+    table = _table("houses.csv")
+    return table[:, :3], table[:, 3]
+
+
+def _mode(mode):
+    if mode is None:
+        return runtime.data_mode()
+    if mode not in runtime.MODES:
+        raise ValueError(f"mode={mode!r}, but data come as 'sample' or 'full': choose one of the two")
+    return mode
+
+
+def _images(dataset, mode):
+    chosen = _mode(mode)
+    if chosen == "sample":
+        arrays = samples.read(files.read_shipped(dataset.sample, sets.SHIPPED[dataset.sample]), dataset.shape)
+        origin = ""
+    else:
+        arrays, place = fetch.obtain(dataset)
+        origin = f", from {place}"
+    x_train, y_train, x_test, y_test = arrays.values()
+    print(f"{dataset.name}, {chosen}: {len(x_train)} training and {len(x_test)} test images{origin}")
+    return (x_train, y_train), (x_test, y_test)
+
+
+def _table(name):
+    """The numbers of a CSV file that ships with the course, without its header line: float, shape (rows, columns)."""
+    content = files.read_shipped(name, sets.SHIPPED[name])
+    return np.loadtxt(io.StringIO(content.decode()), delimiter=",", skiprows=1)

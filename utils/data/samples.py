@@ -1,0 +1,39 @@
+"""The image samples that ship with the course: sheets of small pictures in a zip archive."""
+
+import io
+import zipfile
+
+import numpy as np
+
+SIDE = 10
+"""A sheet shows SIDE × SIDE images, row by row."""
+
+
+def read(content, shape):
+    """The sample in a zip archive (bytes): {"x_train": uint8 images, "y_train": uint8 labels, and so for test}.
+
+    shape: of one image, (rows, columns) or (rows, columns, 3).
+    For each split the archive holds sheets `train/000.webp`, … (lossless) and their labels as digits in
+    `train/labels.txt`.
+    """
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        names = sorted(archive.namelist())
+        arrays = {}
+        for split in ("train", "test"):
+            sheets = [archive.read(name) for name in names if name.startswith(f"{split}/") and name.endswith(".webp")]
+            digits = archive.read(f"{split}/labels.txt").split()
+            arrays[f"x_{split}"] = np.concatenate([_images(sheet, shape) for sheet in sheets])
+            arrays[f"y_{split}"] = np.frombuffer(b"".join(digits), np.uint8) - ord("0")
+    return arrays
+
+
+def _images(sheet, shape):
+    """The images on one sheet (bytes of a picture file), as an array (SIDE · SIDE, *shape)."""
+    from PIL import Image
+
+    with Image.open(io.BytesIO(sheet)) as picture:
+        pixels = np.asarray(picture.convert("RGB"))
+    height, width = shape[:2]
+    grid = pixels.reshape(SIDE, height, SIDE, width, 3)  # rows of images, pixel rows, images in a row, pixel columns
+    images = grid.swapaxes(1, 2).reshape(SIDE * SIDE, height, width, 3)
+    return images if len(shape) == 3 else images[..., 0]  # in a grey picture the three colours are equal

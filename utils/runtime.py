@@ -1,0 +1,165 @@
+"""What a lab runs on: seeds and determinism, the device, the data mode, where the course stands."""
+
+import contextlib
+import importlib.metadata
+import os
+import platform
+import re
+import sys
+import tempfile
+from pathlib import Path
+
+COURSE = Path(__file__).resolve().parent.parent
+"""The course's root folder, the one that holds labs/, data/ and utils/."""
+
+MODES = {"sample": "ships with the course", "full": "fetched once, then kept"}
+_chosen_mode = None
+
+# Lines that TensorFlow's native code writes while it is imported, though nothing is wrong:
+# libraries registered twice, no GPU found, hints at faster builds.
+_NOISE = re.compile(
+    r"Unable to register cu\w+ factory|computation[_ ]placer already registered|before absl::InitializeLog"
+    r"|oneDNN custom operations are on|optimized to use available CPU instructions|enable the following instructions"
+    r"|Could not find cuda drivers|failed call to cuInit|no CUDA-capable device|Could not find TensorRT"
+    r"|Skipping registering GPU devices|kernel driver does not appear|successful NUMA node read|cuda_diagnostics"
+)
+
+
+def use_data(mode):
+    """Choose the data for this lab: `"sample"` or `"full"`; None goes back to the variable LABS_DATA.
+
+    Raises ValueError for any other mode.
+    """
+    global _chosen_mode
+    _chosen_mode = None if mode is None else _checked(mode, "use_data()")
+
+
+def data_mode():
+    """The data mode in force, `"sample"` or `"full"`.
+
+    What use_data() chose comes first, then the environment variable LABS_DATA, then `"sample"`.
+    Raises ValueError when LABS_DATA holds anything else.
+    """
+    return _chosen_mode or _checked(os.environ.get("LABS_DATA") or "sample", "the environment variable LABS_DATA")
+
+
+def _checked(mode, where):
+    if mode not in MODES:
+        raise ValueError(f"{where} says {mode!r}, but data come as 'sample' or 'full': set it to one of the two")
+    return mode
+
+
+def setup(seed=0):
+    """Make runs repeatable and print what the lab runs on.
+
+    Seeds Python, NumPy and Keras (and through it the backend) with the integer `seed`. Under TensorFlow
+    it also asks for deterministic operations, lets GPU memory grow as needed, and on sample data
+    keeps GPUs from rounding to TensorFloat-32, so that a GPU differs from a CPU by ordinary rounding only.
+
+    Raises ModuleNotFoundError with the command to run when a package of requirements.txt is missing.
+    """
+    mode = data_mode()
+    # TensorFlow's native log is off: what fails raises an exception all the same, and what it logs as an error need
+    # not be one. Set the variable to 0 yourself to read it.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with _without_noise():
+        try:
+            import keras
+        except ModuleNotFoundError as error:
+            raise ModuleNotFoundError(
+                f"The package {error.name!r} is missing. Install the course's packages into this Python: "
+                f'"{sys.executable}" -m pip install -r "{COURSE / "requirements.txt"}"',
+                name=error.name,
+            ) from error
+        backend = keras.backend.backend()
+        if backend == "tensorflow":
+            _steady_tensorflow(exact=mode == "sample")
+        device = _device(backend)
+    set_seed(seed)
+    print(f"Python {platform.python_version()}, {_version('tensorflow', 'TensorFlow')}", end=", ")
+    print(f"Keras {keras.__version__} on {backend}, {_version('numpy', 'NumPy')}")
+    print(f"Device: {device}. Seed: {seed}")
+    print(f"Data: {mode} ({MODES[mode]})")
+
+
+def set_seed(seed):
+    """Start Python's, NumPy's and Keras's random numbers afresh from the integer `seed`."""
+    import keras
+
+    keras.utils.set_random_seed(seed)
+
+
+def progress(every, total):
+    """A Keras callback that prints the loss after the first epoch and after each `every` epochs of `total`.
+
+    One line per report, so that a long training shows life and leaves a short record.
+    """
+    import keras
+
+    if every < 1:
+        raise ValueError(f"every={every}, but a report can come after 1 epoch at the earliest")
+
+    def report(epoch, logs):
+        if epoch == 0 or (epoch + 1) % every == 0:
+            values = "  ".join(f"{name} {value:.6f}" for name, value in logs.items())
+            print(f"epoch {epoch + 1:{len(str(total))}d}/{total}  {values}")
+
+    return keras.callbacks.LambdaCallback(on_epoch_end=report)
+
+
+def _version(package, name):
+    try:
+        return f"{name} {importlib.metadata.version(package)}"
+    except importlib.metadata.PackageNotFoundError:
+        return f"no {name}"
+
+
+def _steady_tensorflow(exact):
+    import tensorflow as tf
+
+    tf.get_logger().setLevel("ERROR")  # its warnings are hints at speed, such as retraced functions
+    for gpu in tf.config.list_physical_devices("GPU"):
+        with contextlib.suppress(RuntimeError):  # the GPU is in use already: setup() ran before in this kernel
+            tf.config.experimental.set_memory_growth(gpu, True)
+    tf.config.experimental.enable_op_determinism()
+    tf.config.experimental.enable_tensor_float_32_execution(not exact)
+
+
+def _device(backend):
+    cpu = f"CPU, {os.cpu_count()} cores"
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        gpus = tf.config.list_physical_devices("GPU")
+        return tf.config.experimental.get_device_details(gpus[0]).get("device_name", "GPU") if gpus else cpu
+    if backend == "torch":
+        import torch
+
+        return torch.cuda.get_device_name(0) if torch.cuda.is_available() else cpu
+    if backend == "jax":
+        import jax
+
+        first = jax.devices()[0]
+        return cpu if first.platform == "cpu" else first.device_kind
+    return cpu
+
+
+@contextlib.contextmanager
+def _without_noise():
+    """Hold back what native code writes to stderr; on leaving, pass on all but the known noise.
+
+    After an exception everything is passed on.
+    """
+    sys.stderr.flush()
+    with tempfile.TemporaryFile(mode="w+", errors="replace") as held:
+        stderr = os.dup(2)
+        os.dup2(held.fileno(), 2)
+        failed = True
+        try:
+            yield
+            failed = False
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)
+            held.seek(0)
+            sys.stderr.writelines(line for line in held if failed or not (_NOISE.search(line) or line.isspace()))
