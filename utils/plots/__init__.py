@@ -1,0 +1,20 @@
+"""Figures in one house style, each with alternative text made from what is drawn."""
+
+from utils.plots.animation import animate
+from utils.plots.describe import describe
+from utils.plots.figures import bars, curves, fit, loss_map, loss_surface, panels, points
+from utils.plots.style import png, setup
+
+__all__ = [
+    "animate",
+    "bars",
+    "curves",
+    "describe",
+    "fit",
+    "loss_map",
+    "loss_surface",
+    "panels",
+    "png",
+    "points",
+    "setup",
+]
