@@ -34,7 +34,7 @@ WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 ROLES = ("setup", "parameters", "exercise", "solution", "check")
 
 # 16 x 16 cells that overlap, and differences under 6 of 255 are not seen: over 17 kinds of figure of a fixed size and
-# the labs' own, in few colours, Matplotlib 3.10 and 3.11 and Pillow 11 to 13 differ by at most 0.011 of the ink. Other
+# the labs' own, in few colours, Matplotlib 3.10 and 3.11 and Pillow 11 to 13 differ by at most 0.015 of the ink. Other
 # digits in a grid of pictures make 0.04, a missing curve 0.09, a missing legend 0.11, another plot 0.5 and more, and a
 # blank picture 0.85 and more.
 GRID = 16

@@ -25,7 +25,7 @@ SHOW = 'from IPython.display import display; display({{"image/png": "{}", "text/
 
 
 PICTURE, OTHER = picture().strip(), picture(curves=1).strip()
-MODULES = ["__init__", "compare", "execute", "kernel", "nbval_plugin"]
+MODULES = ["__init__", "compare", "execute", "kernel", "nbval_plugin", "loopback"]
 OPTIONS = ["--color=no", "-p", "no:cacheprovider"]
 SHORT = ["a = 1", "b = 2", "a + b;"]
 OWN = ("PYTEST", "PYTHONPATH", "LABS_")
