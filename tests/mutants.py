@@ -73,7 +73,20 @@ TARGETS = {  # file: how many faults; and the tests that go first for it, before
     "utils/data/formats.py": (6, ["tests/test_data_formats.py"]),
     "utils/data/pictures.py": (6, ["tests/test_data_pictures.py"]),
 }
-EXCUSED = {}
+EXCUSED = {  # survivors that no test can or should tell apart, by how they are printed
+    "labs/01_loss_play.ipynb a0e15075 at 36: 'sizes, w' -> 'w, sizes' in: "
+    "guess_losses = [mse(prices, predict(sizes, w, b)) for w, b in guesses]": "a product has no order",
+    "labs/01_loss_play.ipynb 117a3448 at 140: 'sizes, w' -> 'w, sizes' in: "
+    "along_weight = np.array([mse(prices, predict(sizes, w, best_guess[1])) for w in house_weights])": (
+        "a product has no order"
+    ),
+    "labs/01_loss_play.ipynb 77014e9f at 179: '2' -> '3' in: "
+    'checks.claim("times faster", loop_seconds / fast_seconds, at_least=5, digits=2, clock=True)': (
+        "a number that depends on the clock is not compared"
+    ),
+    "labs/02_gradient_descent.ipynb 12b529c7 at 167: 'output, variable' -> 'variable, output' in: "
+    "print(tape.gradient(output, variable))": "the gradient is None either way, which is the lesson",
+}
 
 
 @dataclass(frozen=True)
@@ -198,7 +211,7 @@ def caught(mutant, folder):
 def _selections(path):
     if path.endswith(".ipynb"):
         stem = Path(path).stem
-        return [[path], ["tests/test_exercises.py", "tests/test_form.py", "tests/test_readme.py", "-k", stem]]
+        return [[path], ["tests/test_exercises.py", "tests/test_form.py", "-k", stem], ["tests/test_setup_cell.py"]]
     first = TARGETS.get(path, (0, ["tests"]))[1]
     return [first, ["labs", "tests/test_house.py"]]
 
