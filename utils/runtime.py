@@ -83,9 +83,13 @@ def setup(seed=0):
 
 
 def set_seed(seed):
-    """Start Python's, NumPy's and Keras's random numbers afresh from the integer `seed`."""
+    """Start Python's, NumPy's and Keras's random numbers, and the numbers in Keras's layer names, afresh.
+
+    seed: an integer; the same one gives the same random numbers again
+    """
     import keras
 
+    keras.utils.clear_session(free_memory=False)  # or older Keras would go on with its own generator
     keras.utils.set_random_seed(seed)
 
 
