@@ -233,7 +233,7 @@ def draw(axes, frame):
 def test_animation_plays_once_and_shows_its_last_frame_elsewhere(monkeypatch):
     shown = []
     monkeypatch.setattr(animation, "display", lambda data, metadata, raw: shown.append((data, metadata, raw)))
-    plots.animate(draw, range(3), size=(3, 2), seconds_each=0.1)
+    plots.animate(draw, range(3), size=(3, 2), seconds_each=1.0)
     [(data, metadata, raw)] = shown
     assert raw and metadata == {"image/png": {"alt": data["text/plain"]}}
     assert data["text/plain"].startswith("Animation of 3 frames.\nFirst frame. Figure.\nframe 0.")
@@ -246,7 +246,7 @@ def test_animation_plays_once_and_shows_its_last_frame_elsewhere(monkeypatch):
         frames.append(np.asarray(picture.convert("L"), dtype=int))
     assert np.abs(frames[0] - frames[3]).max() <= 8  # the still is the last frame
     assert np.abs(frames[1] - frames[3]).sum() > np.abs(frames[2] - frames[3]).sum() > 0
-    assert picture.info["duration"] == 100
+    assert picture.info["duration"] == 1000
 
 
 def test_animation_without_frames_is_refused():
@@ -259,6 +259,14 @@ def test_setup_outside_a_notebook_only_sets_the_style():
     plots.setup()
     assert plt.get_backend() == backend
     assert plt.rcParams["figure.facecolor"] == "white" and plt.rcParams["axes.grid"] is True
+
+
+def test_setup_in_a_terminal_leaves_the_backend(monkeypatch):
+    monkeypatch.setattr(style, "get_ipython", lambda: object())
+    switched = []
+    monkeypatch.setattr(plt, "switch_backend", switched.append)
+    plots.setup()
+    assert switched == []
 
 
 def test_in_a_notebook_every_figure_carries_its_words(monkeypatch):

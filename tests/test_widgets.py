@@ -45,6 +45,7 @@ def test_static_twin_shows_each_still(shown):
     assert not raw
     assert [axes.get_title() for axes in figure.axes] == ["1.5 in 4", "-2.0 in 2"]
     assert figure.axes[1].lines[0].get_ydata().tolist() == [0, -2]
+    assert figure.get_size_inches().tolist() == [9.0, 3.6]
 
 
 def test_view_comes_with_words_for_readers_without_widgets(shown):
@@ -112,6 +113,7 @@ def test_several_panels_for_each_still(shown):
         "right 2",
         "right 0",
     ]
+    assert shown[0][0].get_size_inches() == pytest.approx([9.6, 7.2])
     assert "left 1" in explorer.picture.value and "right 1" in explorer.picture.value
 
 
