@@ -67,7 +67,7 @@ TARGETS = {  # file: how many faults; and the tests that go first for it, before
     "utils/plots/figures.py": (10, ["tests/test_plots.py"]),
     "utils/plots/animation.py": (4, ["tests/test_plots.py"]),
     "utils/plots/style.py": (5, ["tests/test_plots.py"]),
-    "utils/data/__init__.py": (6, ["tests/test_samples.py"]),
+    "utils/data/__init__.py": (6, ["tests/test_samples.py", "tests/test_data_pictures.py"]),
     "utils/data/fetch.py": (8, ["tests/test_data_fetch.py"]),
     "utils/data/files.py": (6, ["tests/test_data_fetch.py", "tests/test_samples.py"]),
     "utils/data/formats.py": (6, ["tests/test_data_formats.py"]),

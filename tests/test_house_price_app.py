@@ -129,6 +129,8 @@ def test_a_spoilt_model_is_one_clear_line(app, trained, tmp_path, capsys, spoil,
     assert (code, out) == (1, "")
     assert err.startswith("house_price.py: ") and message in err and "run lab 03" in err
     assert len(err.splitlines()) == 1
+    if message.startswith("there is no"):
+        assert err == f"house_price.py: {message} {tmp_path}: run lab 03, which saves it\n"
 
 
 @pytest.mark.parametrize(
