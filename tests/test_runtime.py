@@ -165,7 +165,7 @@ def test_progress_prints_first_and_every_so_many_epochs(capsys):
 
 
 def test_progress_refuses_no_epochs():
-    with pytest.raises(ValueError, match="^every=0, but a report can come after 1 epoch at the earliest$"):
+    with pytest.raises(ValueError, match=r"^every=0, but a report can come after 1 epoch at the earliest$"):
         runtime.progress(every=0, total=3)
 
 
