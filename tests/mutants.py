@@ -84,6 +84,9 @@ EXCUSED = {  # survivors that no test can or should tell apart, by how they are 
     'checks.claim("times faster", loop_seconds / fast_seconds, at_least=5, digits=2, clock=True)': (
         "a number that depends on the clock is not compared"
     ),
+    "utils/plots/figures.py at 7802: '1.2' -> '1.5' in: axes.plot(ends, ends, color=GREY, linestyle=\"--\", "
+    'linewidth=1.2, label="equal")': "a matter of looks, below what the comparison of pictures sees",
+    "utils/data/files.py at 2668: 'True' -> 'False' in: print(notice, flush=True)": "the same text, a little later",
     "labs/02_gradient_descent.ipynb 12b529c7 at 167: 'output, variable' -> 'variable, output' in: "
     "print(tape.gradient(output, variable))": "the gradient is None either way, which is the lesson",
 }
@@ -211,7 +214,11 @@ def caught(mutant, folder):
 def _selections(path):
     if path.endswith(".ipynb"):
         stem = Path(path).stem
-        return [[path], ["tests/test_exercises.py", "tests/test_form.py", "-k", stem], ["tests/test_setup_cell.py"]]
+        return [
+            [path],
+            ["tests/test_exercises.py", "tests/test_form.py", "-k", f"{stem} or all_labs"],
+            ["tests/test_setup_cell.py"],
+        ]
     first = TARGETS.get(path, (0, ["tests"]))[1]
     return [first, ["labs", "tests/test_house.py"]]
 

@@ -164,6 +164,13 @@ def test_progress_prints_first_and_every_so_many_epochs(capsys):
     ]
 
 
+def test_progress_after_every_epoch(capsys):
+    callback = runtime.progress(every=1, total=2)
+    for epoch in range(2):
+        callback.on_epoch_end(epoch, {"loss": 1.0})
+    assert len(capsys.readouterr().out.splitlines()) == 2
+
+
 def test_progress_refuses_no_epochs():
     with pytest.raises(ValueError, match=r"^every=0, but a report can come after 1 epoch at the earliest$"):
         runtime.progress(every=0, total=3)
