@@ -3,6 +3,7 @@
 from utils.plots.animation import animate
 from utils.plots.describe import describe
 from utils.plots.figures import bars, curves, fit, loss_map, loss_surface, panels, points
+from utils.plots.pictures import images, matrix
 from utils.plots.style import png, setup
 
 __all__ = [
@@ -11,8 +12,10 @@ __all__ = [
     "curves",
     "describe",
     "fit",
+    "images",
     "loss_map",
     "loss_surface",
+    "matrix",
     "panels",
     "png",
     "points",

@@ -1,0 +1,135 @@
+"""Pictures and tables of numbers, drawn side by side.
+
+The rules of utils.plots.figures hold: data in, the axes returned, `title` states what to see.
+"""
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from utils.plots.describe import MOST_LISTED
+
+GAP = 0.08  # between pictures, as a share of their width
+
+
+def images(pictures, labels=None, *, title, columns=None, signed=False, each=False, cmap=None, width=9.0, axes=None):
+    """Pictures in a grid, row by row, each over its label.
+
+    pictures: array (n, rows, columns) of brightness, shown in greys, or (n, rows, columns, 3) of colour, either
+        uint8 or floats from 0 to 1
+    labels: n texts or numbers, or None
+    columns: pictures in a row; by default all in one row, but at most ten
+    signed: True for weights and other values around 0: blue below, orange above, white at 0
+    each: True to spread the greys or colours over each picture's own range instead of the range of all
+    cmap: the name of a Matplotlib colour map to use instead, which runs over the range of all values
+    width: of a new figure, in inches
+
+    Raises ValueError when the shape is not one of these, or there is not one label for each picture.
+    """
+    pictures = np.asarray(pictures)
+    if pictures.ndim not in (3, 4) or (pictures.ndim == 4 and pictures.shape[3] != 3) or not len(pictures):
+        raise ValueError(
+            f"pictures of shape {pictures.shape}: give (n, rows, columns) for grey ones or (n, rows, columns, 3) for "
+            "colour; one picture alone becomes picture[np.newaxis], and a last axis of 1 goes by picture[..., 0]"
+        )
+    if labels is not None and len(labels) != len(pictures):
+        raise ValueError(f"{len(pictures)} pictures, but {len(labels)} labels")
+    columns = columns or min(len(pictures), 10)
+    count, high, wide = pictures.shape[:3]
+    step = np.array([high * (1 + GAP) + _lines(labels) * _text_height(wide, columns, width), wide * (1 + GAP)])
+    rows = -(-count // columns)
+    if axes is None:
+        axes = plt.figure(figsize=(width, width * rows * step[0] / (columns * step[1]) + 0.5)).add_subplot()
+    bound = np.abs(pictures).max() or 1
+    for number, picture in enumerate(pictures):
+        top, left = divmod(number, columns) * step
+        bound = (np.abs(picture).max() or 1) if each else bound
+        low, top_value = _range(picture if each else pictures, signed, bound)
+        colours = cmap or ("PuOr_r" if signed else "gray")
+        extent = (left, left + wide, top + high, top)
+        drawn = axes.imshow(picture, cmap=colours, vmin=low, vmax=top_value, extent=extent, interpolation="nearest")
+        drawn.alt_text = ""
+        if labels is not None:
+            place = (left + wide / 2, top + high * (1 + GAP / 2))
+            axes.text(*place, str(labels[number]), ha="center", va="top", fontsize=9).alt_text = ""
+    axes.images[0].alt_text = _told(pictures, labels, columns)
+    axes.set(title=title, xlim=(0, columns * step[1]), ylim=(rows * step[0], 0))
+    axes.axis("off")
+    return axes
+
+
+def _lines(labels):
+    return 0 if labels is None else max(str(label).count("\n") + 1 for label in labels)
+
+
+def _text_height(wide, columns, width):
+    """One line of text, in pixels of the pictures."""
+    return 0.16 * wide * columns / width
+
+
+def _range(values, signed, bound):
+    if signed:
+        return -bound, bound
+    if values.dtype == np.uint8:
+        return 0, 255
+    return values.min(), values.max()
+
+
+def _told(pictures, labels, columns):
+    count, high, wide = pictures.shape[:3]
+    kind = "colour pictures" if pictures.ndim == 4 else "pictures"
+    head = f"{count} {kind} of {high} x {wide} pixels, {columns} in a row, values from {_short(pictures.min())} to "
+    head += f"{_short(pictures.max())}, mean {_short(pictures.mean())}."
+    if labels is not None:
+        head += " Labels: " + ", ".join(" ".join(str(label).split()) for label in labels) + "."
+    if count <= MOST_LISTED:
+        head += " Means: " + ", ".join(_short(picture.mean()) for picture in pictures) + "."
+    return head
+
+
+def matrix(values, *, title, xlabel="", ylabel="", columns=None, rows=None, digits=None, signed=False, axes=None):
+    """A table of numbers, array (rows, columns), as squares of colour with the number in each.
+
+    columns, rows: the names along the sides; without them the numbers from 0
+    digits: after the decimal point; None for whole numbers as they are, others with two significant digits
+    signed: True to colour blue below 0 and orange above
+    """
+    values = np.asarray(values)
+    high, wide = values.shape
+    if axes is None:
+        axes = plt.figure(figsize=(min(9.0, 1.6 + 0.55 * wide), min(9.0, 1.2 + 0.5 * high))).add_subplot()
+    bound = np.abs(values).max() or 1
+    low, top = (-bound, bound) if signed else (values.min(), values.max())
+    picture = axes.imshow(values, cmap="PuOr_r" if signed else "Blues", vmin=low, vmax=top, aspect="auto")
+    size = min(9.0, 195 / max(wide, high))
+    texts = np.array([[_cell(value, digits) for value in row] for row in values])
+    for (row, column), text in np.ndenumerate(texts):
+        shade = (values[row, column] - low) / (top - low or 1)
+        dark = abs(2 * shade - 1) > 0.7 if signed else shade > 0.6
+        colour = "white" if dark else "black"
+        axes.text(column, row, text, ha="center", va="center", fontsize=size, color=colour).alt_text = ""
+    lines = "; ".join(" ".join(row) for row in texts)
+    picture.alt_text = f"Table of {high} rows and {wide} columns: {lines}."
+    _name_ticks(axes.xaxis, columns, wide)
+    _name_ticks(axes.yaxis, rows, high)
+    if columns is not None and max(map(len, map(str, columns))) > 3:
+        axes.tick_params(axis="x", rotation=60)
+    axes.set(title=title, xlabel=xlabel, ylabel=ylabel)
+    axes.grid(False)
+    return axes
+
+
+def _name_ticks(axis, names, count):
+    if names is not None:
+        axis.set_ticks(range(count), [str(name) for name in names])
+    elif count <= 10:
+        axis.set_ticks(range(count))
+
+
+def _cell(value, digits):
+    if digits is not None:
+        return f"{value:.{digits}f}"
+    return str(value) if np.issubdtype(type(value), np.integer) else f"{value:.2g}"
+
+
+def _short(value):
+    return f"{float(value):.6g}"
