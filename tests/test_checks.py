@@ -129,6 +129,20 @@ def test_untouched_stub_leaves_the_solution(capsys):
     assert out == "✎ attempt: not written yet. The lab goes on with its own version.\n"
 
 
+def test_a_mistake_that_gives_no_number_gets_its_hint(capsys):
+    def no_number(values):
+        return np.nan
+
+    def attempt(values):
+        return np.nan
+
+    def solution(values):
+        return 4.0
+
+    checks.exercise(attempt, solution, [(([1, 3],), 4.0)], [(no_number, "That is not a number.")])
+    assert "gave nan, expected 4.\n  That is not a number. The lab" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(("wrong", "hint"), [(mean, "That is the mean."), (largest, "That is the largest.")])
 def test_known_mistakes_get_their_own_hint(capsys, wrong, hint):
     usable, out = outcome(capsys, lambda values: wrong(values))

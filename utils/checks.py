@@ -130,7 +130,7 @@ def _same(result, expected):
     except (TypeError, ValueError):
         return False
     target = np.asarray(expected, dtype=float)
-    return values.shape == target.shape and np.allclose(values, target, rtol=1e-6, atol=1e-9)
+    return values.shape == target.shape and np.allclose(values, target, rtol=1e-6, atol=1e-9, equal_nan=True)
 
 
 def _shown(arguments):
