@@ -176,6 +176,31 @@ def test_progress_refuses_no_epochs():
         runtime.progress(every=0, total=3)
 
 
+def test_stopwatch_counts_training_without_validation(monkeypatch):
+    now = iter([100.0, 103.0, 110.0, 111.0, 115.0, 120.0, 120.5])
+    monkeypatch.setattr(runtime.time, "perf_counter", lambda: next(now))
+    clock = runtime.stopwatch()
+    clock.on_train_begin()  # at 100
+    for epoch in range(2):
+        clock.on_test_begin()  # at 103, then at 115
+        clock.on_test_end()  # at 110, then at 120
+        clock.on_epoch_end(epoch)  # at 111, then at 120.5
+    assert clock.seconds == [4.0, 8.5]
+
+
+def test_stopwatch_starts_anew_with_each_training():
+    import keras
+    import numpy as np
+
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    model.compile(loss="mse")
+    clock = runtime.stopwatch()
+    x = np.ones((4, 1))
+    for _ in range(2):
+        model.fit(x, x, epochs=2, validation_data=(x, x), verbose=0, callbacks=[clock])
+        assert len(clock.seconds) == 2 and 0 < clock.seconds[0] < clock.seconds[1]
+
+
 def test_gpu_is_named_and_its_memory_grows(monkeypatch):
     import tensorflow as tf
 

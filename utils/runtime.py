@@ -7,6 +7,7 @@ import platform
 import re
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 COURSE = Path(__file__).resolve().parent.parent
@@ -109,6 +110,30 @@ def progress(every, total):
             print(f"epoch {epoch + 1:{len(str(total))}d}/{total}  {values}")
 
     return keras.callbacks.LambdaCallback(on_epoch_end=report)
+
+
+def stopwatch():
+    """A Keras callback that measures how long training takes, without the validation in between.
+
+    Its `seconds` is a list with one number for each epoch: seconds from the beginning of the training to that epoch's
+    end, among them those that the backend spends on preparing the first step.
+    """
+    import keras
+
+    class Stopwatch(keras.callbacks.Callback):
+        def on_train_begin(self, logs=None):
+            self.seconds, self._running, self._since = [], 0.0, time.perf_counter()
+
+        def on_test_begin(self, logs=None):
+            self._running += time.perf_counter() - self._since
+
+        def on_test_end(self, logs=None):
+            self._since = time.perf_counter()
+
+        def on_epoch_end(self, epoch, logs=None):
+            self.seconds.append(self._running + time.perf_counter() - self._since)
+
+    return Stopwatch()
 
 
 def _version(package, name):
