@@ -3,32 +3,13 @@
 import re
 
 import pytest
-from IPython.core.interactiveshell import InteractiveShell
 
-from utils import plots, widgets
+from utils import widgets
 
 
 def draw(axes, weight, steps):
     axes.plot([0, steps], [0, weight], label="walk")
     axes.set_title(f"{weight:.1f} in {steps}")
-
-
-@pytest.fixture
-def shown(monkeypatch):
-    """What is displayed: a list of (object, whether raw); a shell formats figures as in a notebook."""
-    from IPython.core.formatters import DisplayFormatter
-    from matplotlib.figure import Figure
-
-    shell = type("Shell", (), {"display_formatter": DisplayFormatter()})()
-    formatters = shell.display_formatter.formatters
-    formatters["image/png"].for_type(Figure, plots.png)
-    formatters["text/plain"].for_type(Figure, lambda figure, printer, cycle: printer.text(plots.describe(figure)))
-    shell.display_formatter.active_types = ["image/png", "text/plain"]
-    monkeypatch.setattr(widgets, "get_ipython", lambda: shell)
-    displayed = []
-    monkeypatch.setattr(widgets, "display", lambda thing, raw=False: displayed.append((thing, raw)))
-    yield displayed
-    InteractiveShell.clear_instance()
 
 
 STILLS = [{"weight": 1.5, "steps": 4}, {"weight": -2.0, "steps": 2}]
@@ -88,6 +69,7 @@ def test_kinds_of_control(shown):
     assert type(weight).__name__ == "FloatSlider"
     assert (weight.min, weight.max, weight.step, weight.value) == (-2.0, 2.0, 0.25, 1.5)
     assert weight.readout_format == ".1f"
+    assert explore(weight=(-20.0, 20.0, 10.0)).controls["weight"].readout_format == ".0f"
     assert explore().controls["steps"].options == (2, 4, 8)
 
 

@@ -1,13 +1,10 @@
-"""Interactive parts: sliders that redraw a figure, and a static twin that shows the same in a few stills."""
-
-import base64
-import html
+"""Sliders that redraw a figure, and a static twin that shows the same in a few stills."""
 
 import ipywidgets
 import numpy as np
-from IPython import get_ipython
-from IPython.display import display
 from matplotlib.figure import Figure
+
+from utils.widgets.live import drawn, image, show
 
 
 class Explorer:
@@ -26,13 +23,8 @@ class Explorer:
         self._redraw()
 
     def _redraw(self, change=None):
-        figure = Figure(figsize=(self._size[0] * self._panels, self._size[1]))
-        axes = figure.subplots(1, self._panels, squeeze=False)[0]
-        self._draw(*axes, **{name: control.value for name, control in self.controls.items()})
-        data, _ = get_ipython().display_formatter.format(figure, include={"image/png", "text/plain"})
-        source = base64.b64encode(data["image/png"]).decode()
-        alt = html.escape(data["text/plain"], quote=True)
-        self.picture.value = f'<img src="data:image/png;base64,{source}" alt="{alt}" style="max-width: 100%">'
+        values = {name: control.value for name, control in self.controls.items()}
+        self.picture.value = image(drawn(self._draw, [values], self._panels, self._size))
 
 
 def explore(draw, stills, *, panels=1, size=(4.5, 3.6), **controls):
@@ -53,12 +45,10 @@ def explore(draw, stills, *, panels=1, size=(4.5, 3.6), **controls):
     figure = Figure(figsize=(min(size[0], 9.6 / len(stills)) * len(stills), size[1] * panels))
     for column, still in zip(figure.subplots(panels, len(stills), squeeze=False).T, stills):
         draw(*column, **still)
-    display(figure)
     explorer = Explorer(draw, built, panels, size)
-    view = {"version_major": 2, "version_minor": 0, "model_id": explorer.view.model_id}
     words = "Live under " + ", ".join(_words(name, choice, stills[0]) for name, choice in controls.items())
     text = words + ". Run this cell in Jupyter or Colab to move them; the figure above shows the same in stills."
-    display({"text/plain": text, "application/vnd.jupyter.widget-view+json": view}, raw=True)
+    show(figure, explorer.view, text)
     return explorer
 
 

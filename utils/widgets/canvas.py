@@ -1,0 +1,144 @@
+"""A canvas to draw on, with what is made of the drawing beside it, and a static twin that shows a stored drawing."""
+
+import html
+import traceback
+from pathlib import Path
+
+import ipywidgets
+import numpy as np
+import traitlets
+
+from utils.widgets.live import drawn, image, show
+
+SIDE = 280  # pixels of the canvas, in rows and in columns
+PEN = 22  # the pen's width in pixels, to begin with
+THINNEST, THICKEST = 8, 40
+
+
+def stroke_picture(strokes, width=PEN):
+    """What strokes of a round pen leave on the canvas: an array (280, 280) of uint8, 0 for paper to 255 for ink.
+
+    strokes: list of strokes, each a list of points (x, y) in pixels, from the canvas's upper left corner to the right
+        and down; one point alone is a dot
+    width: of the pen in pixels, one for all strokes or one for each
+
+    Each pixel holds the ink at its centre, its edge softened over one pixel. Raises ValueError when a stroke is not
+    a list of points or a width is not positive.
+    """
+    ink = np.zeros((SIDE, SIDE))
+    for stroke, pen in zip(strokes, np.broadcast_to(width, len(strokes))):
+        points = np.asarray(stroke, dtype=float)
+        if points.ndim != 2 or points.shape[1] != 2:
+            raise ValueError(f"a stroke is a list of points (x, y), but this one is {stroke!r}")
+        if not pen > 0:
+            raise ValueError(f"the pen's width is a positive number of pixels, but here it is {pen}")
+        for number, end in enumerate(points):
+            _add_segment(ink, points[number - 1] if number else end, end, pen / 2)
+    return np.rint(255 * ink).astype(np.uint8)
+
+
+def _add_segment(ink, start, end, radius):
+    reach = radius + 1  # no pixel further away has ink
+    low = np.floor(np.min([start, end], axis=0) - reach).clip(0, SIDE).astype(int)
+    high = np.ceil(np.max([start, end], axis=0) + reach).clip(0, SIDE).astype(int)
+    area = ink[low[1] : high[1], low[0] : high[0]]
+    pixels = np.stack(np.meshgrid(*(np.arange(*ends) + 0.5 for ends in zip(low, high))), axis=-1)  # (rows, columns, 2)
+    along = end - start
+    share = ((pixels - start) @ along / max(along @ along, 1e-12)).clip(0, 1)  # of the way, up to the nearest point
+    distance = np.linalg.norm(pixels - start - share[..., np.newaxis] * along, axis=-1)
+    np.maximum(area, (radius + 0.5 - distance).clip(0, 1), out=area)
+
+
+class Sketchpad:
+    """A canvas; when the pen is lifted, `draw` shows beside it what it makes of the drawing.
+
+    canvas: the widget to draw on; result: an ipywidgets.HTML that holds the image, or why there is none;
+    drawing: the last one read, an array (280, 280) of uint8, or None
+
+    Raises ModuleNotFoundError with the command to run when anywidget is missing.
+    """
+
+    BLANK = "<p>Nothing is drawn yet. Draw on the canvas; it is read when you lift the pen.</p>"
+
+    def __init__(self, draw, panels, size):
+        self._draw, self._panels, self._size = draw, panels, size
+        self.drawing = None
+        self.canvas = _canvas()
+        self.canvas.observe(self._read, names="drawing")
+        self.result = ipywidgets.HTML(self.BLANK)
+        self.view = ipywidgets.HBox([self.canvas, self.result], layout={"flex_flow": "row wrap"})
+
+    def _read(self, change):
+        try:
+            self.drawing = stroke_picture(change["new"]["strokes"], change["new"]["widths"])
+            self.result.value = self._answer()
+        except Exception as error:  # here it would reach no reader: front ends hide what a widget's callback raises
+            self.result.value = _told(error)
+
+    def _answer(self):
+        if not self.drawing.any():
+            return self.BLANK
+        return image(drawn(self._draw, [{"picture": self.drawing}], self._panels, self._size))
+
+
+def _canvas():
+    try:
+        import anywidget
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            f"The live canvas needs the package {error.name!r}. Run %pip install anywidget in a cell, "
+            "restart the kernel and reload the page.",
+            name=error.name,
+        ) from error
+
+    class Canvas(anywidget.AnyWidget):
+        _esm = Path(__file__).with_name("canvas.js")
+        side = traitlets.Int(SIDE).tag(sync=True)
+        pens = traitlets.Dict({"min": THINNEST, "max": THICKEST, "value": PEN}).tag(sync=True)
+        # {"strokes": as for stroke_picture(), "widths": one for each, "reading": a number that is never sent twice}
+        drawing = traitlets.Dict().tag(sync=True)
+
+    return Canvas()
+
+
+def _told(error):
+    words = html.escape(f"{type(error).__name__}: {error}")
+    trace = html.escape("".join(traceback.format_exception(type(error), error, error.__traceback__)))
+    return (
+        f'<p role="alert"><strong>The drawing could not be read.</strong> {words}</p>'
+        f"<details><summary>Where it happened</summary><pre>{trace}</pre></details>"
+    )
+
+
+def sketch(draw, stored, *, panels=1, size=(3.0, 3.2)):
+    """Show what `draw` makes of stored drawings, then a canvas to draw on.
+
+    draw: draws into `panels` axes, given one after the other, for `picture`, given by name: an array (280, 280) of
+        uint8, 0 for paper to 255 for ink, never empty. What it raises is shown beside the canvas.
+    stored: list of such pictures; each is one row of the static figure
+    size: of one panel, in inches
+
+    Returns the Sketchpad; or None where anywidget is missing: then a sentence below the figure says what to install.
+    Raises ValueError when a stored drawing is not such a picture.
+    """
+    for picture in stored:
+        picture = np.asarray(picture)
+        if picture.shape != (SIDE, SIDE) or picture.dtype != np.uint8 or not picture.any():
+            raise ValueError(
+                f"stored is a list of drawings, arrays ({SIDE}, {SIDE}) of uint8 with some ink, as stroke_picture() "
+                f"makes them, but one is an array {picture.shape} of {picture.dtype} with {picture.sum()} in all"
+            )
+    figure = drawn(draw, [{"picture": picture} for picture in stored], panels, size)
+    shows = "a stored drawing" if len(stored) == 1 else f"{len(stored)} stored drawings"
+    try:
+        pad = Sketchpad(draw, panels, size)
+    except ModuleNotFoundError as error:
+        show(figure, None, f"{error} The figure above shows {shows}.")
+        return None
+    words = (
+        f"Live: a canvas to draw on with mouse, finger or pen, a slider for the pen's width from {THINNEST} to "
+        f"{THICKEST} pixels, at {PEN}, and buttons Clear and Read. "
+        f"Run this cell in Jupyter or Colab to draw; the figure above shows {shows}."
+    )
+    show(figure, pad.view, words)
+    return pad
