@@ -3,16 +3,20 @@
 Write the files anew after an exercise changed, and read them: python -m tests.exercises
 """
 
+import ast
 import contextlib
+import dis
 import io
 import os
 from pathlib import Path
+from types import CodeType
 from unittest import mock
 
 import matplotlib.pyplot as plt
 import nbformat
 
-from utils import checks
+from tests.form import PARTS
+from utils import checks, plots
 from utils.runtime import COURSE
 
 LABS = sorted((COURSE / "labs").glob("*.ipynb"))
@@ -24,10 +28,10 @@ def stored(lab):
 
 
 def transcript(lab):
-    """Run the notebook `lab` in this process, without its figures, with every exercise solved; tell what was said.
+    """Run the exercises of the notebook `lab` in this process, with every one solved; tell what was said.
 
     Each exercise is also tried with each of the mistakes it knows. The claims of the cells that follow an exercise run
-    with the solved version.
+    with the solved version. Of the cells before, those run that the exercises build on; figures are left out.
     """
     said = []
 
@@ -40,18 +44,56 @@ def transcript(lab):
         return used[-1]
 
     namespace = {"__name__": "__main__"}
-    nothing = dict.fromkeys(("animate", "bars", "curves", "fit", "loss_map", "loss_surface", "points"), mock.DEFAULT)
+    drawing = [name for name in plots.__all__ if name not in ("describe", "panels", "png", "setup")]
+    nothing = dict.fromkeys(drawing, mock.DEFAULT)
     with contextlib.ExitStack() as stack:
         stack.enter_context(_inside(lab.parent))
         stack.enter_context(plt.rc_context())  # the lab's style goes with it
         stack.enter_context(mock.patch.multiple("utils.plots", **nothing))
-        stack.enter_context(mock.patch("utils.widgets.explore"))
+        stack.enter_context(mock.patch.multiple("utils.widgets", explore=mock.DEFAULT, sketch=mock.DEFAULT))
         stack.enter_context(mock.patch.object(checks, "exercise", exercise))
         stack.enter_context(contextlib.redirect_stdout(io.StringIO()))
-        for cell in nbformat.read(lab, as_version=4).cells:
-            if cell.cell_type == "code":
-                exec(compile(cell.source, f"{lab.name}, cell {cell.execution_count}", "exec"), namespace)
+        for cell in needed(nbformat.read(lab, as_version=4).cells):
+            exec(compile(cell.source, f"{lab.name}, cell {cell.execution_count}", "exec"), namespace)
     return "".join(said)
+
+
+def needed(cells):
+    """The code cells under the heading Exercises, and those before that bind or change a name they use, in order."""
+    begin, end = (next(i for i, cell in enumerate(cells) if _begins(cell, part)) for part in PARTS[:2])
+    chosen, names = [], {"runtime"}  # the setup cell
+    for number, cell in reversed([*enumerate(cells[:end])]):
+        if cell.cell_type == "code":
+            used, bound = _names(compile(cell.source, "cell", "exec"))
+            if number > begin or names & (bound | _changed(cell.source)):
+                chosen.append(cell)
+                names = names - bound | used
+    return chosen[::-1]
+
+
+def _begins(cell, part):
+    return cell.cell_type == "markdown" and f"## {part}" in cell.source.splitlines()
+
+
+def _names(code):
+    """The names that a cell's code uses from cells before, and those that it binds."""
+    used, bound = set(), set()
+    for step in dis.get_instructions(code):
+        if step.opname == "STORE_NAME":
+            bound.add(step.argval)
+        elif step.opname in ("LOAD_NAME", "LOAD_GLOBAL") and step.argval not in bound:
+            used.add(step.argval)
+    for inner in code.co_consts:
+        if isinstance(inner, CodeType):
+            used |= _names(inner)[0] - bound
+    return used, bound
+
+
+def _changed(source):
+    """The names in a cell's statements that only call something: what is called may change what they name."""
+    calls = [ast.unparse(node) for node in ast.parse(source).body if isinstance(node, ast.Expr)]
+    calls = [call for call in calls if not call.startswith(("print(", "checks.claim(", "plots."))]
+    return set().union(*(_names(compile(call, "call", "exec"))[0] for call in calls))
 
 
 _exercise = checks.exercise
