@@ -61,11 +61,12 @@ def transcript(lab):
 def needed(cells):
     """The code cells under the heading Exercises, and those before that bind or change a name they use, in order."""
     begin, end = (next(i for i, cell in enumerate(cells) if _begins(cell, part)) for part in PARTS[:2])
+    imported = {name for cell in cells if cell.cell_type == "code" for name in _imported(cell.source)}
     chosen, names = [], {"runtime"}  # the setup cell
     for number, cell in reversed([*enumerate(cells[:end])]):
         if cell.cell_type == "code":
             used, bound = _names(compile(cell.source, "cell", "exec"))
-            if number > begin or names & (bound | _changed(cell.source)):
+            if number > begin or names & (bound | _changed(cell.source) - imported):
                 chosen.append(cell)
                 names = names - bound | used
     return chosen[::-1]
@@ -87,6 +88,12 @@ def _names(code):
         if isinstance(inner, CodeType):
             used |= _names(inner)[0] - bound
     return used, bound
+
+
+def _imported(source):
+    """The names of modules and functions that a cell imports: calls do not change these."""
+    imports = [node for node in ast.parse(source).body if isinstance(node, (ast.Import, ast.ImportFrom))]
+    return {alias.asname or alias.name for node in imports for alias in node.names}
 
 
 def _changed(source):
