@@ -261,7 +261,7 @@ def _kind(token: str) -> str:
 
 def _picture_gap(expected: str, got: str, tolerance: Tolerance) -> str | None:
     try:
-        ours, theirs = (Image.open(io.BytesIO(base64.b64decode(text))) for text in (expected, got))
+        ours, theirs = _opened(expected), _opened(got)
         return _shape_gap(ours, theirs) or _ink_gap(ours, theirs, tolerance)
     except (UnidentifiedImageError, ValueError, OSError) as error:
         return f"not a readable picture: {error}"
@@ -281,16 +281,36 @@ def _shape_gap(expected: Image.Image, got: Image.Image) -> str | None:
     return f"its duration of {seconds[0]:g} s became {seconds[1]:g} s" if seconds[0] != seconds[1] else None
 
 
-def _ink_gap(expected: Image.Image, got: Image.Image, tolerance: Tolerance) -> str | None:
+def ink_distance(expected: str, got: str) -> float:
+    """The share of ink by which two pictures, as base64, differ; 0 if they are equal, 1 if nothing of them is.
+
+    Raises:
+        ValueError, OSError, UnidentifiedImageError: not a picture.
+    """
+    ours, theirs = _opened(expected), _opened(got)
+    return max(_ink_gaps(ours, theirs).values())
+
+
+def _opened(picture: str) -> Image.Image:
+    return Image.open(io.BytesIO(base64.b64decode(picture)))
+
+
+def _ink_gaps(expected: Image.Image, got: Image.Image) -> dict[str, float]:
     last = getattr(expected, "n_frames", 1) - 1
+    found = {}
     for name, frame in {"first frame": 0, "last frame": last}.items():
         ours, theirs = (_ink(image, frame) for image in (expected, got))
         ground = np.median(ours, axis=(0, 1))
         total = max(np.abs(ours - ground).sum(), np.abs(theirs - ground).sum(), 1)
         gaps = np.abs(ours - theirs)
-        distance = gaps[gaps >= UNSEEN].sum() / total
+        found[name] = gaps[gaps >= UNSEEN].sum() / total
+    return found
+
+
+def _ink_gap(expected: Image.Image, got: Image.Image, tolerance: Tolerance) -> str | None:
+    for name, distance in _ink_gaps(expected, got).items():
         if distance > tolerance.figure:
-            where = f" in its {name}" if last else ""
+            where = f" in its {name}" if getattr(expected, "n_frames", 1) > 1 else ""
             return (
                 f"the picture differs: {distance:.3f} of the ink is out of place{where}, tolerance {tolerance.figure:g}"
             )
