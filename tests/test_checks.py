@@ -65,10 +65,16 @@ def test_a_claim_that_does_not_hold_says_what_to_do(capsys, measured, bounds, te
 
 def test_thresholds_by_data_mode(capsys):
     bounds = {"at_least": {"sample": 0.8, "full": 0.9}}
-    assert said(capsys, "accuracy", 0.85, **bounds) == "✔ accuracy: 0.85 (at least 0.8)\n"
+    assert said(capsys, "accuracy", 0.85, **bounds) == "✔ accuracy: 0.85 (at least 0.8, on full data 0.9)\n"
     runtime.use_data("full")
-    with pytest.raises(checks.ClaimError, match=r"at least 0\.9 \(on full data\)"):
+    with pytest.raises(checks.ClaimError, match=r"at least 0\.9, on sample data 0\.8 \(on full data\)"):
         checks.claim("accuracy", 0.85, **bounds)
+
+
+@pytest.mark.parametrize("bound", [{"sample": 1}, {"sample": 1, "full": 1, "half": 1}, {"sample": 1, "lluf": 1}])
+def test_a_bound_without_just_the_data_modes_is_refused(bound):
+    with pytest.raises(ValueError, match=f"a bound for {', '.join(bound)}: give one for each of sample, full"):
+        checks.claim("it", 1, equals=bound)
 
 
 def test_bounds_are_named():

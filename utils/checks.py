@@ -22,20 +22,20 @@ def claim(what, measured, *, at_least=None, at_most=None, equals=None, within=0.
     digits: significant digits to print
     clock: True for a result that depends on the machine's speed; it is printed with a tilde
 
-    Raises ClaimError when the claim does not hold, ValueError when it says nothing.
+    Raises ClaimError when the claim does not hold, ValueError when it says nothing or misses a data mode.
     """
-    at_least, at_most, equals = map(_for_mode, (at_least, at_most, equals))
+    (at_least, least), (at_most, most), (equals, exact) = map(_for_mode, (at_least, at_most, equals))
     values = np.asarray(measured, dtype=float)
     holds, said = [np.isfinite(values)], []
     if at_least is not None:
         holds.append(values >= _like(values, at_least, what))
-        said.append(f"at least {_text(at_least)}")
+        said.append(f"at least {least}")
     if at_most is not None:
         holds.append(values <= _like(values, at_most, what))
-        said.append(f"at most {_text(at_most)}")
+        said.append(f"at most {most}")
     if equals is not None:
         holds.append(np.abs(values - _like(values, equals, what)) <= within)
-        said.append(f"{_text(equals)} give or take {within:g}" if within else f"exactly {_text(equals)}")
+        said.append(f"{exact} give or take {within:g}" if within else f"exactly {exact}")
     if not said:
         raise ValueError(f"the claim {what!r} has no bound: give at_least, at_most or equals")
     said = ", ".join(said)
@@ -50,7 +50,14 @@ def claim(what, measured, *, at_least=None, at_most=None, equals=None, within=0.
 
 
 def _for_mode(bound):
-    return bound[runtime.data_mode()] if isinstance(bound, dict) else bound
+    """The bound of this data mode, and in words, with those of other modes."""
+    if not isinstance(bound, dict):
+        return bound, "" if bound is None else _text(bound)
+    if set(bound) != set(runtime.MODES):
+        raise ValueError(f"a bound for {', '.join(map(str, bound))}: give one for each of {', '.join(runtime.MODES)}")
+    mode = runtime.data_mode()
+    others = [f", on {other} data {_text(value)}" for other, value in bound.items() if other != mode]
+    return bound[mode], _text(bound[mode]) + "".join(others)
 
 
 def _like(values, bound, what):
