@@ -105,6 +105,10 @@ EXCUSED = {  # survivors that no test can or should tell apart, by how they are 
     'checks.claim("mistakes within the four tops, as a share of all", among_tops, at_least=0.5, digits=2)': (
         "a third digit, below what this number is known to"
     ),
+    "labs/05_fashion_mnist.ipynb 58f21d87 at 103: '1000' -> '1001' in: "
+    "measured = rng.binomial(len(x_val), true_share, size=(1000, 20)) / len(x_val)  # 1000 contests of 20": (
+        "one contest more changes none of the digits shown"
+    ),
     "labs/02_gradient_descent.ipynb 12b529c7 at 167: 'output, variable' -> 'variable, output' in: "
     "print(tape.gradient(output, variable))": "the gradient is None either way, which is the lesson",
 }
