@@ -176,10 +176,11 @@ def test_progress_refuses_no_epochs():
         runtime.progress(every=0, total=3)
 
 
-def test_stopwatch_counts_training_without_validation(monkeypatch):
+@pytest.mark.parametrize(("options", "source"), [({}, "perf_counter"), ({"cpu": True}, "process_time")])
+def test_stopwatch_counts_training_without_validation(monkeypatch, options, source):
     now = iter([100.0, 103.0, 110.0, 111.0, 115.0, 120.0, 120.5])
-    monkeypatch.setattr(runtime.time, "perf_counter", lambda: next(now))
-    clock = runtime.stopwatch()
+    monkeypatch.setattr(runtime.time, source, lambda: next(now))
+    clock = runtime.stopwatch(**options)
     clock.on_train_begin()  # at 100
     for epoch in range(2):
         clock.on_test_begin()  # at 103, then at 115
