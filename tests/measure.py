@@ -1,8 +1,9 @@
-"""Measures how long each lab runs and how much memory it takes, and writes that into the lab's card.
+"""Runs the labs, records what they take and reach, and tells the cards and the README.
 
-`python -m tests.measure` measures every lab on the sample and on the full data, which must be in the cache or within
-reach; `python -m tests.measure --mode sample labs/04_mnist.ipynb` one lab in one mode. Do nothing else on the machine
-meanwhile. The card's line keeps what the other mode measured last.
+`python -m tests.measure` measures every lab on the sample, and those that read a data set also on the full data, which
+must be in the cache or within reach; `python -m tests.measure --mode sample labs/04_mnist.ipynb` one lab in one mode.
+Do nothing else on the machine meanwhile. The records are kept in tests/measured.json, one for each lab, mode and
+device; the cards' lines of measures and the README's table of results are written from them, and by nothing else.
 """
 
 import argparse
@@ -19,16 +20,45 @@ from pathlib import Path
 from tests.execute import COURSE, code_cells, normalise, read, text_of, write
 from tests.kernel import LabKernel
 
-MODES = ("sample", "full")
+RECORDS = COURSE / "tests" / "measured.json"
+README = COURSE / "README.md"
 LIMITS = {"sample": (45, 1500), "full": (300, 1500)}  # seconds, megabytes
-LINE = re.compile(r"^\| \*\*Measured\*\* \| (.*) \|$", re.M)
+FULL_SECONDS = {"07_cifar10": 480}  # in place of 300
 NAMES = {"sample": "the sample", "full": "full data"}
-PART = re.compile(r"(\d+) s and (\d+) MB on (the sample|full data)")
+LINE = re.compile(r"^\| \*\*Measured\*\* \| .* \|\n?", re.M)
 AFTER = re.compile(r"^\| \*\*Hardware and data\*\* \|.*\|$", re.M)
+TABLE = re.compile(r"(?<=<!-- results -->\n).*?(?=<!-- end of results -->)", re.S)
+RUNS_ON = re.compile(r", Keras (\S+) on (\w+).*\nDevice: (.*?)\. Seed")
+RECIPES = {  # lab: how it prints (accuracy, time with its unit) of the plain and of the tuned recipe
+    "04_mnist": (
+        r"plain recipe: ([\d.]+) (?:.|\n)*^plain ~([\d.]+ s)",
+        r"fast recipe: ([\d.]+) (?:.|\n)*^plain .* fast ~([\d.]+ s)",
+    ),
+    "05_fashion_mnist": (
+        r"^plain +accuracy ([\d.]+) +~([\d.]+ s)",
+        r"^\+ falling rate +accuracy ([\d.]+) +~([\d.]+ s)",
+    ),
+    "06_convolutions": (
+        r"^plain +\d+ parameters +([\d.]+) +~([\d.]+ s)",
+        r"^tuned +\d+ parameters +([\d.]+) +~([\d.]+ s)",
+    ),
+    "07_cifar10": (
+        r"^plain recipe +accuracy ([\d.]+) +~([\d.]+ CPU-s)",
+        r"^tuned recipe +accuracy ([\d.]+) +~([\d.]+ CPU-s)",
+    ),
+    "08_cats_vs_dogs": (
+        r"^plain, \d+ epochs +([\d.]+) +~([\d.]+ CPU-s)",
+        r"^tuned, both rounds +([\d.]+) +~([\d.]+ CPU-s)",
+    ),
+}
 
 
-def measure(path: Path, mode: str) -> tuple[int, int]:
-    """Runs a lab in a process of its own: (seconds, megabytes of memory at the most), both rounded up.
+def measure(path: Path, mode: str) -> dict:
+    """Runs a lab in a process of its own and returns its record:
+
+    lab, mode, device, backend: what ran where
+    seconds, megabytes: the time of the whole run and the most memory, both rounded up
+    plain, tuned: what each recipe of the lab reached and took, as printed: (accuracy, time); None without recipes
 
     Raises:
         RuntimeError: the lab stopped.
@@ -38,47 +68,105 @@ def measure(path: Path, mode: str) -> tuple[int, int]:
     result = subprocess.run(command, env=environment, cwd=COURSE, capture_output=True, text=True)
     if result.returncode:
         raise RuntimeError(f"{path} stopped on {mode} data:\n{result.stderr.strip()}")
-    seconds, megabytes = json.loads(result.stdout.splitlines()[-1])
-    return seconds, megabytes
+    seconds, megabytes, printed = json.loads(result.stdout.splitlines()[-1])
+    told = RUNS_ON.search(printed)
+    record = {"lab": path.stem, "mode": mode, "device": "CPU", "backend": "no Keras"}
+    if told:
+        record |= {"device": told[3], "backend": f"Keras {told[1]} on {told[2]}"}
+    plain, tuned = recipes(path.stem, printed)
+    return record | {"seconds": seconds, "megabytes": megabytes, "plain": plain, "tuned": tuned}
 
 
-def _run(path: Path) -> tuple[int, int]:
-    notebook = read(path)
+def _run(path: Path) -> tuple[int, int, str]:
+    notebook, printed = read(path), []
     begin = time.monotonic()
     with LabKernel(notebook, path.resolve().parent) as kernel:
         for _, place, _ in code_cells(notebook):
-            kernel.run(place)
+            printed += [output["text"] for output in kernel.run(place) if output["output_type"] == "stream"]
         seconds = time.monotonic() - begin
     unit = 1 if sys.platform == "darwin" else 1024  # the kernel has ended, so it counts among the children
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * unit
-    return -int(-seconds // 1), -int(-peak // 1_000_000)
+    return -int(-seconds // 1), -int(-peak // 1_000_000), "".join(printed)
 
 
-def with_measures(card: str, measured: dict[str, tuple[int, int]]) -> str:
-    """A lab's first cell with the line of measures in its card; modes not measured now keep what stands there.
+def recipes(lab: str, printed: str) -> tuple[list[str] | None, list[str] | None]:
+    """What the plain and the tuned recipe of a lab reached and took, from all that it printed; None without recipes.
+
+    Raises:
+        RuntimeError: the lab no longer prints it in the way that RECIPES knows.
+    """
+    if lab not in RECIPES:
+        return None, None
+    plain, tuned = (re.search(recipe, printed, re.M) for recipe in RECIPES[lab])
+    if not (plain and tuned):
+        raise RuntimeError(f"{lab} no longer prints what its recipes reach: mend RECIPES in tests/measure.py")
+    return list(plain.groups()), list(tuned.groups())
+
+
+def merged(records: Sequence[dict], new: dict) -> list[dict]:
+    """The records with a new one, which takes the place of that of the same lab, mode, device and backend's name."""
+
+    def key(record):
+        return record["lab"], list(NAMES).index(record["mode"]), record["device"], record["backend"].split()[-1]
+
+    return sorted([record for record in records if key(record) != key(new)] + [new], key=key)
+
+
+def card_with_measures(card: str, records: Sequence[dict]) -> str:
+    """A lab's first cell with the line of measures of these records of it in its card.
 
     Raises:
         ValueError: there is no card to write into.
     """
+    card = LINE.sub("", card)
     if not (after := AFTER.search(card)):
         raise ValueError("the card has no line **Hardware and data**, below which the measures go")
-    old = LINE.search(card)
-    known = {name: (seconds, megabytes) for seconds, megabytes, name in PART.findall(old[1] if old else "")}
-    known.update({NAMES[mode]: values for mode, values in measured.items()})
-    words = ", ".join(
-        f"{known[name][0]} s and {known[name][1]} MB on {name}" for name in NAMES.values() if name in known
-    )
-    line = f"| **Measured** | {words}, on {os.cpu_count()} CPU cores |"
-    if old:
-        return card.replace(old[0], line)
-    return card.replace(after[0], f"{after[0]}\n{line}")
+    if not records:
+        return card
+    words = [
+        f"{record['seconds']} s and {record['megabytes']} MB on {NAMES[record['mode']]} ({record['device']})"
+        for record in records
+    ]
+    return card.replace(after[0], f"{after[0]}\n| **Measured** | {', '.join(words)} |", 1)
+
+
+def table(records: Sequence[dict]) -> str:
+    """The README's table of results, of the labs that have recipes to compare."""
+    lines = ["| Lab | Data | On | Plain recipe | Tuned recipe | Whole lab |", "|---|---|---|---|---|---|"]
+    for record in records:
+        if record["plain"]:
+            recipes = [f"{accuracy} in {spent}" for accuracy, spent in (record["plain"], record["tuned"])]
+            on = f"{record['device']}; {record['backend']}"
+            row = [record["lab"][:2], record["mode"], on, *recipes, f"{record['seconds']} s"]
+            lines.append("| " + " | ".join(row) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def limits(lab: str, mode: str) -> tuple[int, int]:
+    """Seconds and megabytes that a lab may take."""
+    seconds, megabytes = LIMITS[mode]
+    return (FULL_SECONDS.get(lab, seconds) if mode == "full" else seconds), megabytes
+
+
+def reads_data(path: Path) -> bool:
+    """Does a lab take one of the data sets that have a sample and a full version? Its card says so."""
+    return "`LABS_DATA=full`" in read(path).cells[0].source
+
+
+def tell(path: Path, records: Sequence[dict]):
+    """Writes the card of a lab, and the README's table."""
+    notebook = read(path)
+    own = [record for record in records if record["lab"] == path.stem]
+    notebook.cells[0].source = card_with_measures(notebook.cells[0].source, own)
+    write(path, text_of(normalise(notebook)))
+    README.write_text(TABLE.sub(lambda _: table(records), README.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command. Returns its exit status: 1 if a lab stopped or went beyond a limit."""
     parser = argparse.ArgumentParser(prog="python -m tests.measure", description="Measure labs and tell their cards.")
     parser.add_argument("labs", nargs="*", type=Path, help="notebooks; all labs if none is named")
-    parser.add_argument("--mode", choices=MODES, help="measure on these data only")
+    parser.add_argument("--mode", choices=NAMES, help="measure on these data only")
     parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     if options.child:
@@ -86,14 +174,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     beyond = False
     for path in options.labs or sorted((COURSE / "labs").glob("*.ipynb")):
-        measured = {mode: measure(path, mode) for mode in ([options.mode] if options.mode else MODES)}
-        notebook = read(path)
-        notebook.cells[0].source = with_measures(notebook.cells[0].source, measured)
-        write(path, text_of(normalise(notebook)))
-        for mode, values in measured.items():
-            over = any(value > limit for value, limit in zip(values, LIMITS[mode], strict=True))
+        for mode in [options.mode] if options.mode else list(NAMES)[: 1 + reads_data(path)]:
+            record = measure(path, mode)
+            records = merged(json.loads(RECORDS.read_text(encoding="utf-8")), record)
+            RECORDS.write_text(json.dumps(records, indent=1) + "\n", encoding="utf-8")
+            tell(path, records)
+            over = any(record[what] > most for what, most in zip(("seconds", "megabytes"), limits(path.stem, mode)))
             beyond |= over
-            print(f"{path.stem}, {mode}: {values[0]} s, {values[1]} MB{' : beyond the limit' if over else ''}")
+            words = " : beyond the limit" if over else ""
+            print(f"{path.stem}, {mode}: {record['seconds']} s, {record['megabytes']} MB{words}", flush=True)
     return int(beyond)
 
 
