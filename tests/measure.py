@@ -25,7 +25,7 @@ README = COURSE / "README.md"
 LIMITS = {"sample": (45, 1500), "full": (300, 1500)}  # seconds, megabytes
 FULL_SECONDS = {"07_cifar10": 480}  # in place of 300
 NAMES = {"sample": "the sample", "full": "full data"}
-LINE = re.compile(r"^\| \*\*Measured\*\* \| .* \|\n?", re.M)
+LINE = re.compile(r"\n\| \*\*Measured\*\* \| .* \|$", re.M)
 AFTER = re.compile(r"^\| \*\*Hardware and data\*\* \|.*\|$", re.M)
 TABLE = re.compile(r"(?<=<!-- results -->\n).*?(?=<!-- end of results -->)", re.S)
 RUNS_ON = re.compile(r", Keras (\S+) on (\w+).*\nDevice: (.*?)\. Seed")
