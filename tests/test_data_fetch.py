@@ -29,6 +29,7 @@ TINY = {
     "y_test": RANDOM.integers(0, 10, 20, np.uint8),
 }
 LINE = "MNIST, full: 4000 training and 20 test images, from "
+PARTIAL = ".mnist.npz.partial"
 OFFICIAL = "the official address 127.0.0.1"
 
 
@@ -116,12 +117,12 @@ def contents(folder):
     return sorted(path.name for path in folder.iterdir() if not path.name.endswith(".lock"))
 
 
-def failure(cache=None):
-    """The message with which loading fails; nothing may be left under the final name, nor anything half done."""
+def failure(cache=None, left=()):
+    """The message with which loading fails; nothing may be in the cache but what is `left`."""
     with pytest.raises(data.DataError) as caught:
         data.mnist("full")
     if cache is not None:
-        assert contents(cache) == []
+        assert contents(cache) == list(left)
     return str(caught.value)
 
 
@@ -221,7 +222,9 @@ def test_not_found(server, monkeypatch, cache, capsys):
 def test_truncated(server, monkeypatch, cache):
     server.answer = send(CONTENT[:-100], length=len(CONTENT))
     use(monkeypatch, official(server.address))
-    assert f"- {OFFICIAL}: the connection broke before the end of mnist.npz" in failure(cache)
+    message = failure(cache, left=[PARTIAL])
+    assert f"- {OFFICIAL}: the connection broke before the end of mnist.npz" in message
+    assert (cache / PARTIAL).read_bytes() == CONTENT[: 2**14]  # whole pieces
 
 
 def test_wrong_file(server, monkeypatch, cache):
@@ -259,7 +262,88 @@ def test_stall(sent, server, monkeypatch, cache):
 
     server.answer = stall
     use(monkeypatch, official(server.address, timeout=0.2))
-    assert f"- {OFFICIAL}: no answer within 0.2 seconds" in failure(cache)
+    message = failure(cache, left=[PARTIAL] if sent else [])
+    assert f"- {OFFICIAL}: no answer within 0.2 seconds" in message
+
+
+def send_rest(content):
+    """An answer that knows how to send the rest of `content` alone, from where it is asked to begin."""
+
+    def answer(handler):
+        asked = handler.headers.get("Range")
+        if asked is None:
+            return send(content)(handler)
+        begin = int(asked.removeprefix("bytes=").removesuffix("-"))
+        return send(*((content[begin:], 206) if begin < len(content) else (b"", 416)))(handler)
+
+    return answer
+
+
+def hold(cache, begin):
+    """Put what a broken download left into `cache`."""
+    cache.mkdir()
+    (cache / PARTIAL).write_bytes(begin)
+
+
+def test_broken_download_goes_on_in_the_next_run(server, monkeypatch, cache, capsys):
+    use(monkeypatch, official(server.address))
+    server.answer = send(CONTENT[:20000], length=len(CONTENT))
+    failure(cache, left=[PARTIAL])
+    capsys.readouterr()
+    ranges = []
+    server.answer = lambda handler: (ranges.append(handler.headers["Range"]), send_rest(CONTENT)(handler))
+    assert_tiny(data.mnist("full"))
+    assert ranges == ["bytes=16384-"]  # whole pieces
+    assert contents(cache) == ["mnist.npz"]
+    printed = capsys.readouterr().out
+    assert "mnist.npz: 100%|" in printed
+    assert "k/29.1k [" in printed  # the bar counts the whole file
+
+
+def test_broken_download_goes_on_in_the_next_attempt(server, monkeypatch, cache):
+    def answer(handler):
+        (send(CONTENT[:20000], length=len(CONTENT)) if len(server.requests) == 1 else send_rest(CONTENT))(handler)
+
+    server.answer = answer
+    use(monkeypatch, official(server.address, retries=1))
+    assert_tiny(data.mnist("full"))
+    assert len(server.requests) == 2
+    assert contents(cache) == ["mnist.npz"]
+
+
+def test_server_that_cannot_send_the_rest_alone(server, monkeypatch, cache):
+    hold(cache, b"something else")
+    use(monkeypatch, official(server.address))  # it answers with the whole file, whatever it is asked for
+    assert_tiny(data.mnist("full"))
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("begin", [CONTENT, CONTENT + b"more"])
+def test_nothing_after_what_is_held(begin, server, monkeypatch, cache):
+    hold(cache, begin)
+    server.answer = send_rest(CONTENT)
+    use(monkeypatch, official(server.address))
+    assert_tiny(data.mnist("full"))
+    assert len(server.requests) == 2  # from there, and then from the beginning
+    assert contents(cache) == ["mnist.npz"]
+
+
+def test_wrong_beginning_is_not_kept(server, monkeypatch, cache):
+    hold(cache, b"x" * 20000)
+    server.answer = send_rest(CONTENT)
+    use(monkeypatch, official(server.address))
+    assert "what it sent is not the expected mnist.npz" in failure(cache)
+    assert_tiny(data.mnist("full"))  # the next run begins afresh
+
+
+def test_rest_of_a_broken_download_goes_when_another_source_delivers(server, monkeypatch, cache):
+    def answer(handler):
+        (send(CONTENT[:-100], length=len(CONTENT)) if handler.path == "/mnist.npz" else send(CONTENT))(handler)
+
+    server.answer = answer
+    use(monkeypatch, official(server.address), official(f"{server.address}/mirror", known_hash=None))
+    assert_tiny(data.mnist("full"))
+    assert contents(cache) == ["mnist.npz"]
 
 
 def test_one_more_attempt(server, monkeypatch):

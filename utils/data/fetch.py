@@ -1,10 +1,6 @@
 """The way to a full set: the cache, then each source in turn; checked before it gets its name in the cache."""
 
-import errno
-
-from utils.data.files import DataError, cache_folder, workshop
-
-NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+from utils.data.files import NO_ROOM, DataError, cache_folder, partial, workshop
 
 
 def obtain(dataset):
@@ -38,6 +34,8 @@ def obtain(dataset):
                     dataset.write(source.load(own), new)
                     content = dataset.read(new)
                     new.replace(path)
+                    for download in _downloads(dataset):  # what another source's broken download left
+                        partial(download.name).unlink(missing_ok=True)
                     return content, source.name
                 except Exception as error:  # whatever went wrong: it is told now, and again if all sources fail
                     why = _reason(error)
@@ -68,9 +66,13 @@ def _reason(error):
     return f"{error}" or type(error).__name__
 
 
+def _downloads(dataset):
+    return [download for source in dataset.sources for download in source.fetcher.downloads]
+
+
 def _failure(dataset, path, damage, tried):
     cached = f"it holds a damaged {path.name} ({damage})" if damage else f"it holds no {path.name}"
-    addresses = [download.url for source in dataset.sources for download in source.fetcher.downloads]
+    addresses = [download.url for download in _downloads(dataset)]
     lines = [
         f"{dataset.name}: the full data are not to be had. Tried:",
         *(f"- {attempt}" for attempt in [f"the cache {path.parent}: {cached}", *tried]),

@@ -1,6 +1,7 @@
 """Where data stand on this machine: the samples that ship with the course, and the cache of what was fetched."""
 
 import contextlib
+import errno
 import hashlib
 import os
 import shutil
@@ -9,6 +10,7 @@ from pathlib import Path
 from utils import runtime
 
 LONGEST_WAIT = 3600  # seconds for another process to finish its download
+NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 class DataError(RuntimeError):
@@ -54,6 +56,11 @@ def cache_folder():
         return Path(chosen).expanduser()
     except RuntimeError as error:
         raise DataError(f"The environment variable LABS_DATA_DIR says {chosen!r}: {error}") from error
+
+
+def partial(name):
+    """The hidden file in the cache folder that keeps what a broken download of the file `name` has brought so far."""
+    return cache_folder() / f".{name}.partial"
 
 
 @contextlib.contextmanager

@@ -6,7 +6,6 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from urllib.parse import urlsplit
 
 from utils.data import files, formats
@@ -85,18 +84,38 @@ class Web:
         return work / download.name
 
     def _with_progress(self, url, output_file, _):
-        """A downloader for pooch whose bar appears on stdout, and not before the server has agreed to send."""
+        """A downloader for pooch that goes on where the last one broke off.
+
+        Its bar appears on stdout, and not before the server has agreed to send. What came before a connection broke
+        waits in the cache folder under a hidden name; a server that cannot send the rest alone sends it all again.
+        """
         import requests
         from tqdm import tqdm
 
-        with requests.get(url, stream=True, timeout=self.timeout) as response:
+        name = url.rsplit("/", 1)[1]
+        partial = files.partial(name)
+        held = partial.stat().st_size if partial.is_file() else 0
+        headers = {"Accept-Encoding": "identity", **({"Range": f"bytes={held}-"} if held else {})}
+        with requests.get(url, headers=headers, stream=True, timeout=self.timeout) as response:
+            if held and response.status_code == requests.codes.requested_range_not_satisfiable:
+                partial.unlink()  # there is nothing after it: it belongs to another file
+                return self._with_progress(url, output_file, _)
             response.raise_for_status()
-            size = int(response.headers.get("Content-Length", 0)) or None
-            look = {"desc": url.rsplit("/", 1)[1], "unit": "B", "unit_scale": True, "ncols": 79, "file": sys.stdout}
-            with tqdm(**look, total=size) as bar, Path(output_file).open("wb") as file:
-                for piece in response.iter_content(2**16):
-                    file.write(piece)
-                    bar.update(len(piece))
+            if response.status_code != requests.codes.partial_content:
+                held = 0
+            length = response.headers.get("Content-Length")
+            size = held + int(length) if length else None
+            look = {"desc": name, "unit": "B", "unit_scale": True, "ncols": 79, "file": sys.stdout}
+            try:
+                with tqdm(**look, total=size, initial=held) as bar, partial.open("ab" if held else "wb") as file:
+                    for piece in response.iter_content(2**14):
+                        file.write(piece)
+                        bar.update(len(piece))
+            except OSError as error:
+                if error.errno in files.NO_ROOM:
+                    partial.unlink()
+                raise
+        return partial.replace(output_file)  # pooch checks it
 
 
 def _is_known(path, known_hash):
