@@ -25,6 +25,7 @@ from nbformat import NotebookNode
 
 from tests.compare import WIDGET_VIEW, Tolerance, differences
 from tests.kernel import CellStopped, LabKernel
+from utils.checks import stored
 
 COURSE = Path(__file__).resolve().parents[1]
 METADATA = {
@@ -141,6 +142,24 @@ def execute(path: Path) -> bool:
     return write(path, text_of(normalise(notebook)))
 
 
+def record() -> str:
+    """What `utils.checks.why` knows of the labs as they are stored, as the text of its file."""
+    known = {}
+    for path in sorted((COURSE / "labs").glob("*.ipynb")):
+        (_, _, setup), *others = code_cells(read(path))
+        exercises = {}
+        for place, (_, _, cell) in enumerate(others):
+            if "exercise" in cell.metadata.get("tags", []):
+                exercises |= dict.fromkeys(re.findall(r"^def (\w+)\(", cell.source, re.M), place)
+        known[path.stem] = {
+            "report": "".join(output.text for output in setup.outputs).splitlines(),
+            "cells": [stored.fingerprint(cell.source) for _, _, cell in others],
+            "exercises": exercises,
+        }
+    lines = (f"{json.dumps(name)}: {json.dumps(facts, ensure_ascii=False)}" for name, facts in known.items())
+    return "{\n" + ",\n".join(lines) + "\n}\n"
+
+
 def write(path: Path, text: str) -> bool:
     """Puts the text into the file at once or not at all; returns whether that changed it."""
     path = path.resolve()
@@ -224,6 +243,7 @@ def _execute(paths: Sequence[Path]) -> int:
     for path in paths:
         print(f"{path}: ", end="", flush=True)
         print("executed and stored" if execute(path) else "executed, nothing changed")
+    write(stored.RECORD, record())
     return 0
 
 

@@ -1,7 +1,7 @@
 """Plant faults in the labs and in utils, one at a time, and see whether the tests turn red.
 
     python -m tests.mutants                     the sample that test_mutants.py holds to its share
-    python -m tests.mutants labs/01_loss_play.ipynb utils/checks.py --each 20 --seed 1
+    python -m tests.mutants labs/01_loss_play.ipynb utils/checks/claims.py --each 20 --seed 1
 
 A fault is a changed number, operator, name or word, a dropped call, or two swapped arguments. It is planted in a copy
 of the course in a temporary folder. Survivors are printed; EXCUSED says why some may survive.
@@ -67,7 +67,9 @@ TARGETS = {  # file: how many faults; and the tests that go first for it, before
     "labs/apps/cats_or_dogs.py": (12, ["tests/test_cats_or_dogs_app.py"]),
     "labs/apps/house_price.py": (10, ["tests/test_house_price_app.py"]),
     "utils/runtime.py": (10, ["tests/test_runtime.py"]),
-    "utils/checks.py": (12, ["tests/test_checks.py"]),
+    "utils/checks/claims.py": (12, ["tests/test_checks.py"]),
+    "utils/checks/exercises.py": (12, ["tests/test_checks.py"]),
+    "utils/checks/stored.py": (12, ["tests/test_checks_stored.py"]),
     "utils/widgets/explorer.py": (8, ["tests/test_widgets.py"]),
     "utils/widgets/live.py": (4, ["tests/test_widgets.py", "tests/test_widgets_canvas.py"]),
     "utils/widgets/canvas.py": (10, ["tests/test_widgets_canvas.py"]),

@@ -16,6 +16,9 @@ COURSE = Path(__file__).resolve().parent.parent
 MODES = {"sample": "ships with the course", "full": "fetched once, then kept"}
 _chosen_mode = None
 
+reported = []
+"""The lines that setup() printed last."""
+
 # Lines that TensorFlow's native code writes while it is imported, though nothing is wrong:
 # libraries registered twice, no GPU found, hints at faster builds.
 _NOISE = re.compile(
@@ -77,10 +80,10 @@ def setup(seed=0):
             _steady_tensorflow(exact=mode == "sample")
         device = _device(backend)
     set_seed(seed)
-    print(f"Python {platform.python_version()}, {_version('tensorflow', 'TensorFlow')}", end=", ")
-    print(f"Keras {keras.__version__} on {backend}, {_version('numpy', 'NumPy')}")
-    print(f"Device: {device}. Seed: {seed}")
-    print(f"Data: {mode} ({MODES[mode]})")
+    versions = f"Python {platform.python_version()}, {_version('tensorflow', 'TensorFlow')}, "
+    versions += f"Keras {keras.__version__} on {backend}, {_version('numpy', 'NumPy')}"
+    reported[:] = versions, f"Device: {device}. Seed: {seed}", f"Data: {mode} ({MODES[mode]})"
+    print(*reported, sep="\n")
 
 
 def set_seed(seed):

@@ -1,0 +1,120 @@
+"""Why is mine different? This run beside the one whose outputs the lab is stored with."""
+
+import hashlib
+import itertools
+import json
+import re
+from pathlib import Path
+
+from utils import runtime
+
+RECORD = Path(__file__).with_name("stored.json")
+"""What is known of the stored runs, written by tests/execute.py: {lab: {"report", "cells", "exercises"}}.
+
+report: the lines that runtime.setup() printed. cells: a fingerprint of each code cell but the setup cell, in their
+order. exercises: {name of a function that the reader writes: place in `cells`}.
+"""
+_REPORT = re.compile(
+    r"Python (?P<Python>\S+), (?:TensorFlow (?P<TensorFlow>\S+)|no TensorFlow), "
+    r"Keras (?P<Keras>\S+) on (?P<backend>\S+), NumPy (?P<NumPy>\S+)\n"
+    r"Device: (?P<device>.+)\. Seed: (?P<seed>\S+)\nData: (?P<data>\w+)"
+)
+
+
+def fingerprint(source):
+    """Eight digits that tell one cell's source from another's, whatever white space ends its lines."""
+    lines = "\n".join(line.rstrip() for line in source.strip().splitlines())
+    return hashlib.sha256(lines.encode()).hexdigest()[:8]
+
+
+def why():
+    """Print in what this run differs from the stored one: edits, data, seed, versions, device. Checks each.
+
+    A number that differs from the stored one comes from one of them. Call it in any cell after the setup cell.
+    """
+    lab, found = _compare()
+    print(f"This run beside the stored one of {lab}:" if lab else "Which lab this is cannot be told from its cells.")
+    for what, (same, said) in found.items():
+        print(f"{'✔' if same else '✘'} {what:8} {said}")
+    print(_advice(found))
+
+
+def unlike():
+    """The same in one sentence, for the message of a claim that does not hold."""
+    others = [f"{what}: {said}" for what, (same, said) in _compare()[1].items() if not same]
+    return f"Unlike the stored run, {'; '.join(others)}." if others else "All that is known is as in the stored run."
+
+
+def _advice(found):
+    other = {what for what, (same, _) in found.items() if not same}
+    if "edits" in other:
+        return "Start with the edits: they can change any number. Undo them, restart the kernel and run all cells."
+    if other & {"data", "seed"}:
+        return "Other pictures or other random numbers: the claims still hold, single numbers differ."
+    if other:
+        return "Versions and devices round differently: numbers differ by about what the cells' comments say."
+    return "Nothing differs. If a number does, restart the kernel and run all cells from the top."
+
+
+def _compare():
+    """The lab's name, or None; and {what: (whether it is as stored, in words)}."""
+    record = json.loads(RECORD.read_text(encoding="utf-8"))
+    ran = _cells_run()
+    lab = max(record, key=lambda name: len({fingerprint(cell) for _, cell in ran} & set(record[name]["cells"])))
+    if not any(fingerprint(cell) in record[lab]["cells"] for _, cell in ran):
+        lab, stored = None, next(iter(record.values()))  # the labs' versions, device and seed are the same
+    else:
+        stored = record[lab]
+    found = {"edits": _edits(ran, stored)} if lab else {}
+    then, now = (_REPORT.match("\n".join(lines)) for lines in (stored["report"], runtime.reported))
+    if now is None:
+        return lab, {**found, "setup": (False, "the setup cell has not run")}
+    then, now = then.groupdict(), now.groupdict("none")
+    data = runtime.data_mode()
+    found["data"] = (data == then["data"], _beside(data, then["data"]))
+    found["seed"] = (now["seed"] == then["seed"], _beside(now["seed"], then["seed"]))
+    names = ("Python", "TensorFlow", "Keras", "backend", "NumPy")
+    others = [f"{name} {_beside(now[name], then[name])}" for name in names if now[name] != then[name]]
+    found["versions"] = (not others, ", ".join(others) or "the same")
+    found["device"] = (now["device"] == then["device"], _beside(now["device"], then["device"]))
+    return lab, found
+
+
+def _beside(now, then):
+    return now if now == then else f"{now}, not {then}"
+
+
+def _cells_run():
+    """(number, source) of each cell that ran after the setup cell, as Jupyter counts them; none outside a notebook."""
+    try:
+        from IPython import get_ipython
+    except ModuleNotFoundError:
+        return []
+    shell = get_ipython()
+    cells = [] if shell is None else list(enumerate(shell.user_ns.get("In", [])))[1:]
+    begin = [place for place, (_, source) in enumerate(cells) if "runtime.setup(" in source]
+    return [(number, source) for number, source in cells[begin[-1] + 1 :] if source.strip()] if begin else []
+
+
+def _edits(ran, stored):
+    known, edited = [-1], []
+    for number, source in ran:
+        places = _places(source, stored)
+        if places:
+            known.append(next((place for place in places if place > known[-1]), places[0]))
+        elif source.strip() != "checks.why()":
+            edited.append(f"In [{number}] is not the lab's: {source.strip().splitlines()[0][:60]}")
+    left_out = set(range(max(known))) - set(known)
+    if len(left_out) > len(edited):
+        edited.append(f"{len(left_out) - len(edited)} cells did not run")
+    if any(after <= before for before, after in itertools.pairwise(known)):
+        edited.append("cells ran twice or out of order")
+    return not edited, ", ".join(edited) or "none"
+
+
+def _places(source, stored):
+    """Where in the lab a cell with this source stands; for an exercise, whatever the reader has written there."""
+    for name in re.findall(r"^def (\w+)\(", source, re.M):
+        if name in stored["exercises"]:
+            return [stored["exercises"][name]]
+    return [place for place, cell in enumerate(stored["cells"]) if cell == fingerprint(source)]
