@@ -57,7 +57,7 @@ SAME = [
 
 
 def test_nothing_differs(run, capsys):
-    run.ran += ["", "checks.why()"]
+    run.ran += ["", "from utils import checks\nchecks.why()"]
     assert printed(capsys) == SAME
     assert stored.unlike() == "All that is known is as in the stored run."
 
