@@ -13,7 +13,16 @@ from packaging.version import Version
 from tests.execute import COURSE
 
 ROOMS = {"labs", "data", "utils", "tests", "requirements.txt", "environment.yml", "README.md"}
-CONFIGURATION = {"pyproject.toml", ".ci", ".github", ".gitattributes", ".gitignore", "LICENSE", "CONTRIBUTING.md"}
+CONFIGURATION = {
+    "pyproject.toml",
+    ".ci",
+    ".github",
+    ".devcontainer",
+    ".gitattributes",
+    ".gitignore",
+    "LICENSE",
+    "CONTRIBUTING.md",
+}
 MAY_IMPORT = {  # a module of utils: those it may import
     "runtime": set(),
     "data": {"runtime"},
