@@ -84,9 +84,13 @@ def _run(path: Path) -> tuple[int, int, str]:
         for _, place, _ in code_cells(notebook):
             printed += [output["text"] for output in kernel.run(place) if output["output_type"] == "stream"]
         seconds = time.monotonic() - begin
-    unit = 1 if sys.platform == "darwin" else 1024  # the kernel has ended, so it counts among the children
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * unit
-    return -int(-seconds // 1), -int(-peak // 1_000_000), "".join(printed)
+    return -int(-seconds // 1), megabytes_of_children(), "".join(printed)
+
+
+def megabytes_of_children() -> int:
+    """The most memory that one child of this process took, rounded up. It counts children that have ended."""
+    unit = 1 if sys.platform == "darwin" else 1024
+    return -int(-resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * unit // 1_000_000)
 
 
 def recipes(lab: str, printed: str) -> tuple[list[str] | None, list[str] | None]:
