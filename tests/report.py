@@ -159,7 +159,7 @@ def claims(
         found.append(("held", match[0].removeprefix("✔ ")))
         names[match[1]] += 1
     errors = [output for cell in executed.cells for output in cell.get("outputs", []) if output.output_type == "error"]
-    for match in filter(None, (BROKEN.search(error.evalue) for error in errors if error.ename == "ClaimError")):
+    for match in filter(None, (BROKEN.search(error.evalue) for error in errors)):
         found.append(("failed", match[0].removeprefix("✘ ")))
         names[match[1]] += 1
     for match in HELD.finditer(printed(stored.cells)) if stopped else ():
@@ -275,7 +275,7 @@ STYLE = """
 body { color: var(--text); background: var(--paper); font: 1rem/1.5 system-ui, sans-serif; max-width: 48rem;
   margin: 0 auto; padding: 1rem; overflow-wrap: anywhere; }
 a { color: inherit; }
-pre { overflow-x: auto; font-size: 0.85rem; border: 1px solid var(--faint); padding: 0.5rem; }
+pre { white-space: pre-wrap; font-size: 0.85rem; border: 1px solid var(--faint); padding: 0.5rem; }
 .wide { overflow-x: auto; overflow-wrap: normal; }
 table { border-collapse: collapse; }
 th, td { text-align: left; padding: 0.25rem 0.75rem 0.25rem 0; border-bottom: 1px solid var(--faint); }
