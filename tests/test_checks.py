@@ -225,3 +225,53 @@ def test_a_solution_that_fails_its_cases_is_an_error():
 def test_a_mistake_that_passes_the_cases_is_an_error():
     with pytest.raises(AssertionError, match="the mistake mean passes the cases of total"):
         checks.exercise(total, total, [((np.array([2.0]),), 2.0)], [(mean, "no")])
+
+
+def without_solution(capsys, attempt):
+    attempt.__name__ = "attempt"
+    results = [([2.0, 2.0, 0.0], "That is the mean."), ([3.0, 2.0, 1.0], "That is the largest.")]
+    usable = checks.exercise(attempt, None, CASES, results)
+    return usable, capsys.readouterr().out
+
+
+def test_a_right_attempt_needs_no_solution(capsys):
+    def attempt(values):
+        return sum(values)
+
+    usable, out = without_solution(capsys, attempt)
+    assert usable is attempt
+    assert out == "✔ attempt: right on every case. The lab goes on with yours.\n"
+    assert checks.solved(usable)
+    assert capsys.readouterr().out == ""
+
+
+def test_without_a_solution_an_untouched_stub_leaves_nothing_to_go_on_with(capsys):
+    def attempt(values):
+        raise NotImplementedError
+
+    usable, out = without_solution(capsys, attempt)
+    assert out == "✎ attempt: not written yet. What builds on it waits.\n"
+    assert not checks.solved(total, usable, mean)
+    assert capsys.readouterr().out == "✎ This waits for attempt: run it again when the check there says ✔.\n"
+    assert not checks.solved(usable, checks.Unsolved("other"))
+    assert "waits for attempt and other:" in capsys.readouterr().out
+    with pytest.raises(RuntimeError, match="attempt is not solved yet: write it"):
+        usable(np.array([1.0]), factor=2)
+
+
+@pytest.mark.parametrize(("wrong", "hint"), [(mean, "That is the mean."), (largest, "That is the largest.")])
+def test_mistakes_are_known_by_their_results_too(capsys, wrong, hint):
+    usable, out = without_solution(capsys, lambda values: wrong(values))
+    assert isinstance(usable, checks.Unsolved)
+    assert out.endswith(f"expected 4.\n  {hint} What builds on it waits.\n")
+
+
+def test_without_a_solution_an_attempt_that_stops_is_told_so(capsys):
+    usable, out = without_solution(capsys, lambda values: values.missing)
+    assert isinstance(usable, checks.Unsolved)
+    assert out.endswith("\n  What builds on it waits; mend yours and run both cells again.\n")
+
+
+def test_right_results_are_no_mistake():
+    with pytest.raises(AssertionError, match="the mistake with these results passes the cases of total"):
+        checks.exercise(total, None, CASES, [([4.0, 2.0, 0.0], "no")])
