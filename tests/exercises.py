@@ -4,6 +4,7 @@ Write the files anew after an exercise changed, and read them: python -m tests.e
 """
 
 import ast
+import builtins
 import contextlib
 import dis
 import io
@@ -43,7 +44,16 @@ def transcript(lab):
             raise AssertionError(f"the check of {attempt.__name__} does not go on with the right version")
         return used[-1]
 
-    namespace = {"__name__": "__main__"}
+    perform(lab, needed(nbformat.read(lab, as_version=4).cells), exercise)
+    return "".join(said)
+
+
+def perform(lab, cells, exercise):
+    """Run these cells of the notebook `lab` in this process, with `exercise` for checks.exercise and without figures.
+
+    Returns what the cells printed, and their names.
+    """
+    namespace, printed = {"__name__": "__main__"}, io.StringIO()
     drawing = [name for name in plots.__all__ if name not in ("describe", "panels", "png", "setup")]
     nothing = dict.fromkeys(drawing, mock.DEFAULT)
     with contextlib.ExitStack() as stack:
@@ -52,21 +62,25 @@ def transcript(lab):
         stack.enter_context(mock.patch.multiple("utils.plots", **nothing))
         stack.enter_context(mock.patch.multiple("utils.widgets", explore=mock.DEFAULT, sketch=mock.DEFAULT))
         stack.enter_context(mock.patch.object(checks, "exercise", exercise))
-        stack.enter_context(contextlib.redirect_stdout(io.StringIO()))
-        for cell in needed(nbformat.read(lab, as_version=4).cells):
+        stack.enter_context(contextlib.redirect_stdout(printed))
+        for cell in cells:
             exec(compile(cell.source, f"{lab.name}, cell {cell.execution_count}", "exec"), namespace)
-    return "".join(said)
+    return printed.getvalue(), namespace
 
 
-def needed(cells):
-    """The code cells under the heading Exercises, and those before that bind or change a name they use, in order."""
+def needed(cells, tags=None):
+    """The code cells under the heading Exercises, and those before that bind or change a name they use, in order.
+
+    tags: take only those cells under the heading that have one of these tags, or bind a name for them
+    """
     begin, end = (next(i for i, cell in enumerate(cells) if _begins(cell, part)) for part in PARTS[:2])
-    imported = {name for cell in cells if cell.cell_type == "code" for name in _imported(cell.source)}
+    fixed = {name for cell in cells if cell.cell_type == "code" for name in _imported(cell.source)} | {*dir(builtins)}
     chosen, names = [], {"runtime"}  # the setup cell
     for number, cell in reversed([*enumerate(cells[:end])]):
         if cell.cell_type == "code":
-            used, bound = _names(compile(cell.source, "cell", "exec"))
-            if number > begin or names & (bound | _changed(cell.source) - imported):
+            used, bound = names_in(cell.source)
+            wanted = number > begin and (tags is None or set(tags) & set(cell.metadata.get("tags", [])))
+            if wanted or names & (bound | _changed(cell.source) - fixed):
                 chosen.append(cell)
                 names = names - bound | used
     return chosen[::-1]
@@ -76,8 +90,12 @@ def _begins(cell, part):
     return cell.cell_type == "markdown" and f"## {part}" in cell.source.splitlines()
 
 
+def names_in(source):
+    """The names that a cell's source uses from cells before, and those that it binds."""
+    return _names(compile(source, "cell", "exec"))
+
+
 def _names(code):
-    """The names that a cell's code uses from cells before, and those that it binds."""
     used, bound = set(), set()
     for step in dis.get_instructions(code):
         if step.opname == "STORE_NAME":
@@ -100,7 +118,7 @@ def _changed(source):
     """The names in a cell's statements that only call something: what is called may change what they name."""
     calls = [ast.unparse(node) for node in ast.parse(source).body if isinstance(node, ast.Expr)]
     calls = [call for call in calls if not call.startswith(("print(", "checks.claim(", "plots."))]
-    return set().union(*(_names(compile(call, "call", "exec"))[0] for call in calls))
+    return set().union(*(names_in(call)[0] for call in calls))
 
 
 _exercise = checks.exercise
