@@ -65,7 +65,7 @@ def exercises_of(lab: Lab) -> list[Exercise]:
         ValueError: an exercise is not complete: the notebook is no lab, or a pack's.
     """
     if broken := list(exercises_are_complete(lab)):
-        raise ValueError(f"{lab.path} cannot be packed: {'; '.join(broken)}")
+        raise ValueError("; ".join(broken))
     calls = []
 
     def exercise(attempt, solution, cases, mistakes=()):
@@ -77,11 +77,11 @@ def exercises_of(lab: Lab) -> list[Exercise]:
         with mock.patch.dict(os.environ, LABS_HOME=str(COURSE)):  # the lab may lie elsewhere
             perform(lab.path, needed(_up_to_the_checks(lab.notebook.cells), ROLES), exercise)
     except Exception as error:  # whatever a cell raises
-        raise ValueError(f"{lab.path} cannot be packed: a check stops with {type(error).__name__}: {error}") from error
+        raise ValueError(f"a check stops with {type(error).__name__}: {error}") from error
     headings = [heading for text in lab.markdown for heading in _HEADING.findall(text)]
     places = [number for number, _, cell in code_cells(lab.notebook) if _role(cell) == "solution"]
     if not len(headings) == len(places) == len(calls):
-        raise ValueError(f"{lab.path} cannot be packed: {len(places)} exercises, but {len(headings)} have a heading")
+        raise ValueError(f"{len(places)} exercises, but {len(headings)} headings like `### Exercise 1: ...`")
     return [
         Exercise(name, heading, place, mistakes, names)
         for (name, mistakes, names), heading, place in zip(calls, headings, places)
@@ -130,9 +130,7 @@ def student(
     _let_wait(notebook.cells)
     for cell in code_of(notebook):
         if left := solutions & names_in(cell.source)[0]:
-            raise ValueError(
-                f"{lab.path} cannot be packed: a cell still uses {', '.join(sorted(left))}:\n{cell.source}"
-            )
+            raise ValueError(f"a cell still uses {', '.join(sorted(left))}:\n{cell.source}")
     for number, cell in enumerate(code_of(notebook), 1):
         kept = keep_outputs and cell.source == before[cell.id]
         cell.execution_count, cell.outputs = (number, cell.outputs) if kept else (None, [])
@@ -342,9 +340,13 @@ def pack(
         raise ValueError("two notebooks have the same name: pack them into two folders")
     for path in paths:
         lab = Lab(path)
-        exercises = exercises_of(lab)
-        yield folder / "student" / path.name, text_of(student(lab, exercises, keep_outputs, without_answers))
-        yield folder / "teacher" / path.name, text_of(teacher(lab, exercises))
+        try:
+            exercises = exercises_of(lab)
+            editions = student(lab, exercises, keep_outputs, without_answers), teacher(lab, exercises)
+        except ValueError as error:
+            raise ValueError(f"{path} cannot be packed: {error}") from error
+        for name, notebook in zip(("student", "teacher"), editions):
+            yield folder / name / path.name, text_of(notebook)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -377,7 +379,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (OSError, ValueError, nbformat.ValidationError) as error:
         print(error, file=sys.stderr)
         return 1
-    print(f"{options.folder}: {len(paths)} notebooks in student/, and in teacher/ with solutions.")
+    print(
+        f"{options.folder}: {len(paths)} notebook{'s' * (len(paths) > 1)} in student/, and in teacher/ with solutions."
+    )
     print("Hand out a copy of the course's folder, with student's notebooks in place of those in its labs/.")
     return 0
 
