@@ -30,7 +30,7 @@ from nbformat import NotebookNode
 from tests.execute import COURSE, code_cells, normalise, text_of
 from tests.exercises import names_in, needed, perform
 from tests.form import Lab, exercises_are_complete
-from utils import checks
+from utils.checks import exercises as checking
 
 ROLES = ("exercise", "solution", "check")
 WIDTH = 100  # characters in a line of a lab's code
@@ -69,7 +69,7 @@ def exercises_of(lab: Lab) -> list[Exercise]:
     calls = []
 
     def exercise(attempt, solution, cases, mistakes=()):
-        results = [([checks._call(wrong, arguments) for arguments, _ in cases], hint) for wrong, hint in mistakes]
+        results = [([checking.call(wrong, arguments) for arguments, _ in cases], hint) for wrong, hint in mistakes]
         calls.append((attempt.__name__, results, dict(attempt.__globals__)))
         return solution
 

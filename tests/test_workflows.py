@@ -228,3 +228,13 @@ def test_gpu_or_a_plain_word_that_there_is_none(tmp_path):
     )
     assert "Nothing was tested on a GPU" in summary.read_text()
     assert result.stdout.startswith("::notice title=No GPU::Nothing was tested on a GPU")
+
+
+def test_updates_come_for_packages_and_for_actions():
+    rules = yaml.safe_load((COURSE / ".github" / "dependabot.yml").read_text(encoding="utf-8"))
+    assert rules["version"] == 2
+    assert [(rule["package-ecosystem"], rule["directory"]) for rule in rules["updates"]] == [
+        ("pip", "/"),
+        ("github-actions", "/"),
+    ]
+    assert all(rule["schedule"] == {"interval": "monthly"} and len(rule["groups"]) == 1 for rule in rules["updates"])

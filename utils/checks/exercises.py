@@ -48,7 +48,7 @@ def exercise(attempt, solution, cases, mistakes=()):
     onward = "What builds on it waits" if solution is None else "The lab goes on with its own version"
     for arguments, expected in cases:
         try:
-            result = _call(attempt, arguments)
+            result = call(attempt, arguments)
         except NotImplementedError:
             print(f"✎ {name}: not written yet. {onward}.")
             return usable
@@ -76,17 +76,18 @@ def _hint(attempt, result, cases, mistakes):
 
 def _results(function, cases):
     """What a function, or the list of its results, gives on each case."""
-    return (_call(function, arguments) for arguments, _ in cases) if callable(function) else function
+    return (call(function, arguments) for arguments, _ in cases) if callable(function) else function
 
 
 def _tried(function, arguments):
     try:
-        return _call(function, arguments)
+        return call(function, arguments)
     except Exception:  # an attempt that fails on a later case matches no known mistake
         return None
 
 
-def _call(function, arguments):
+def call(function, arguments):
+    """What the function gives on copies of these arguments, so that it cannot change a case."""
     return function(*copy.deepcopy(arguments))
 
 
