@@ -84,9 +84,10 @@ async function drawings(page, said) {
   await show(page, top);
   const canvas = await page.$("canvas[aria-label]");
   await canvas.scrollIntoViewIfNeeded();
+  await page.waitForTimeout(2000);
   const answer = () => page.evaluate(() => {
     const box = document.querySelector("canvas[aria-label]").closest(".widget-hbox");
-    return [...box.querySelectorAll("img")].map((image) => image.alt).join("\n");
+    return [...box.querySelectorAll("img")].map((image) => image.alt).join("\n") + box.innerText;
   });
   said.drawn.push(await answer());
   await draw(page, canvas, [[0.5, 0.15], [0.5, 0.85]]);
@@ -103,15 +104,17 @@ async function drawings(page, said) {
   try {
     const page = await browser.newPage({ viewport: { width: 1400, height: 1100 } });
     page.on("pageerror", (error) => said.pageErrors.push(String(error).slice(0, 300)));
-    await page.goto(`${address}/lab/tree/labs/${lab}?reset`);
-    await page.waitForSelector(".jp-NotebookPanel", { timeout: 90000 });
-    await page.waitForTimeout(4000);
     if (picture) {
+      await page.goto(`${address}/lab/tree/labs?reset`);
+      await page.waitForSelector(`.jp-DirListing-item:has-text("${lab}")`, { timeout: 90000 });
       const choice = page.waitForEvent("filechooser");
       await page.click('.jp-FileBrowser-toolbar [data-jp-item-name="uploader"] >> nth=0');
       await (await choice).setFiles(picture);
       await page.waitForSelector(`.jp-DirListing-item:has-text("${picture.split("/").pop()}")`, { timeout: 30000 });
     }
+    await page.goto(`${address}/lab/tree/labs/${lab}?reset`);
+    await page.waitForSelector(".jp-NotebookPanel", { timeout: 90000 });
+    await page.waitForTimeout(4000);
     await page.click("text=Run >> nth=0");
     await page.click("text=/^Run All Cells/ >> nth=0");
     await page.waitForTimeout(4000);
