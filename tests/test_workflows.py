@@ -14,7 +14,8 @@ from packaging.version import Version
 from utils.runtime import COURSE
 
 FOLDER = COURSE / ".github" / "workflows"
-NAMES = ["full-data", "gpu", "tests"]
+NAMES = ["full-data", "gpu", "site", "tests"]
+REPORTING = ["full-data", "gpu", "tests"]  # those that execute labs
 
 
 def load(name):
@@ -66,9 +67,14 @@ def test_jobs_are_bounded_and_may_only_read(name):
     workflow = load(name)
     assert workflow["permissions"] == {"contents": "read"}
     assert workflow["concurrency"]
-    for job in workflow["jobs"].values():
+    for title, job in workflow["jobs"].items():
         assert job["timeout-minutes"] <= 120
-        assert "permissions" not in job
+        if (name, title) == ("site", "pages"):  # runs nothing of the course, and only where somebody asked for it
+            assert job["permissions"] == {"pages": "write", "id-token": "write"}
+            assert job["if"] == "${{ vars.PAGES == 'true' }}"
+            assert not [step for step in job["steps"] if "run" in step]
+        else:
+            assert "permissions" not in job
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -93,6 +99,7 @@ def test_no_workflow_keeps_a_token_in_the_checkout(name):
 
 def test_events():
     assert load("tests")["on"] == ["push", "pull_request"]
+    assert load("site")["on"] == {"push": {"branches": ["main"]}, "workflow_dispatch": None}
     for name in ("full-data", "gpu"):  # a stranger's pull request must not reach a runner of one's own
         events = load(name)["on"]
         assert set(events) == {"schedule", "workflow_dispatch"}
@@ -169,7 +176,7 @@ def test_paths_exist(name):
     for path in paths:
         assert path.startswith(made) or list(COURSE.glob(path)), path
     modules = re.findall(r"-m (tests\.\w+)", "\n".join(commands(name)))
-    assert modules == ["tests.report"]
+    assert modules == (["tests.report"] if name in REPORTING else ["tests.site"])
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -180,7 +187,7 @@ def test_commands_are_read_by_the_shell(name):
         subprocess.run(["bash", "-n", "-c", command], check=True)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", REPORTING)
 def test_report_is_made_and_kept_after_a_failure_too(name):
     job = load(name)["jobs"][name]
     report, upload = job["steps"][-2:]
@@ -238,3 +245,24 @@ def test_updates_come_for_packages_and_for_actions():
         ("github-actions", "/"),
     ]
     assert all(rule["schedule"] == {"interval": "monthly"} and len(rule["groups"]) == 1 for rule in rules["updates"])
+
+
+def test_site_is_made_without_the_labs_packages_and_kept():
+    job = load("site")["jobs"]["site"]
+    install, make = commands("site")
+    assert install == "python -m pip install -q -r .github/site-requirements.txt"
+    assert make == 'python -m tests.site "$RUNNER_TEMP/site"'
+    uploads = [step for step in job["steps"] if "/upload-" in step.get("uses", "")]
+    assert [step["with"]["path"] for step in uploads] == ["${{ runner.temp }}/site"] * 2
+    assert "if" not in uploads[0]
+    assert uploads[1]["if"] == "${{ vars.PAGES == 'true' }}"
+    assert load("site")["jobs"]["pages"]["needs"] == "site"
+
+
+def test_site_packages_are_ranges():
+    lines = (COURSE / ".github" / "site-requirements.txt").read_text(encoding="utf-8").splitlines()
+    parsed = [Requirement(line.partition("#")[0]) for line in lines if line.partition("#")[0].strip()]
+    assert {requirement.name for requirement in parsed} >= {"sphinx", "myst-nb"}
+    for requirement in parsed:
+        assert {specifier.operator for specifier in requirement.specifier} == {">=", "<"}, requirement
+        assert requirement.name not in requirements(), requirement  # the course itself needs none of them
