@@ -282,7 +282,7 @@ def test_a_build_that_fails_leaves_the_folder(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(site.subprocess, "run", lambda *_, **__: subprocess.CompletedProcess([], 2))
     assert site.main([str(tmp_path)]) == 1
     assert (tmp_path / "index.html").read_text() == "before"
-    assert "stays as it was" in capsys.readouterr().err
+    assert "Sphinx complains about above" in capsys.readouterr().err
 
 
 class Page(html.parser.HTMLParser):
