@@ -2,6 +2,8 @@
 
 import re
 import shutil
+import subprocess
+import sys
 
 import pytest
 
@@ -75,6 +77,13 @@ def test_other_addresses_are_refused(text, course, capsys):
         address.main([text])
     assert "give https://github.com/OWNER/NAME" in capsys.readouterr().err
     assert address.SETTING.read_bytes() == before
+
+
+def test_it_is_a_command():
+    command = [sys.executable, "-m", "tests.address", "nowhere"]
+    process = subprocess.run(command, cwd=COURSE, capture_output=True, encoding="utf-8")
+    assert process.returncode == 2
+    assert "python -m tests.address: error: nowhere is no address" in process.stderr
 
 
 @pytest.mark.parametrize("line", ["**In Colab**", "# where Colab gets the course from"])

@@ -62,6 +62,11 @@ def test_nothing_differs(run, capsys):
     assert stored.unlike() == "All that is known is as in the stored run."
 
 
+def test_setup_may_be_the_very_first_cell(run, capsys):
+    run.before = []
+    assert printed(capsys) == SAME
+
+
 def test_part_of_a_run(run, capsys):
     run.ran = [line + "  " for line in CELLS[:3]]
     assert printed(capsys) == SAME
