@@ -160,6 +160,10 @@ def test_in_a_process_of_its_own(model, tmp_path):
         (lambda path: saved(path, flat(140, "P"), format="PNG", transparency=0), "is partly transparent: "),
         (lambda path: saved(path, flat(140, "CMYK"), format="JPEG"), f"is in colours for print (CMYK): {CURE}"),
         (
+            lambda path: saved(path, Image.new("LAB", (20, 12)), format="TIFF"),
+            f"is in the colours of CIE Lab: {CURE}",
+        ),
+        (
             lambda path: saved(path, sixteen_bit(140), format="PNG"),
             f"is of 16 bits or more for each pixel, not 8: {CURE}",
         ),
