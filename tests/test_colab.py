@@ -10,7 +10,7 @@ import nbformat
 import pytest
 
 from tests.compare import Tolerance, differences
-from tests.execute import code_cells, read
+from tests.execute import code_cells, normalise_outputs, read
 from tests.kernel import LabKernel
 from utils.runtime import COURSE
 
@@ -63,7 +63,7 @@ def run(notebook, folder):
     found = {}
     with LabKernel(notebook, folder, cell_timeout=300) as kernel:
         for number, place, cell in code_cells(notebook):
-            new = kernel.run(place)
+            new = normalise_outputs(kernel.run(place))
             if gaps := differences(cell.outputs, new, Tolerance.from_tags(cell.metadata.get("tags", []))):
                 found[number] = gaps
     return found
