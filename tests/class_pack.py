@@ -27,7 +27,7 @@ import nbformat
 import numpy as np
 from nbformat import NotebookNode
 
-from tests.execute import COURSE, code_cells, normalise, text_of
+from tests.execute import COURSE, code_cells, normalise, text_of, write
 from tests.exercises import names_in, needed, perform
 from tests.form import Lab, exercises_are_complete
 from utils.checks import exercises as checking
@@ -375,7 +375,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise ValueError(f"{own.pop()} would be written over itself: name another folder")
         for path, text in files.items():
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8", newline="\n")
+            write(path, text)
     except (OSError, ValueError, nbformat.ValidationError) as error:
         print(error, file=sys.stderr)
         return 1

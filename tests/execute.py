@@ -16,7 +16,7 @@ import os
 import re
 import sys
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
 
@@ -128,17 +128,32 @@ def execute(path: Path) -> bool:
         CellStopped: a cell did not reach its end; the file is as it was.
     """
     notebook = normalise(read(path))
-    with LabKernel(notebook, path.resolve().parent) as kernel:
+    for number, cell, outputs in run(notebook, path.resolve().parent, str(path)):
+        fresh = "setup" in cell.metadata.get("tags", [])  # its report tells which versions ran
+        if fresh or cell.execution_count is None or differences(cell.outputs, outputs, EXACT):
+            cell.outputs = outputs
+        cell.execution_count = number
+    return write(path, text_of(normalise(notebook)))
+
+
+def run(notebook: NotebookNode, folder: Path, name: str) -> Iterator[tuple[int, NotebookNode, list[NotebookNode]]]:
+    """Runs a notebook in a fresh kernel: each code cell's number, the cell as it was, and its outputs in normal form.
+
+    Args:
+        notebook: It is not changed.
+        folder: Where the kernel works.
+        name: What the notebook is called if a cell stops.
+
+    Raises:
+        CellStopped: a cell did not reach its end.
+    """
+    with LabKernel(notebook, folder) as kernel:
         for number, place, cell in code_cells(notebook):
             try:
                 outputs = normalise_outputs(kernel.run(place))
             except CellStopped as stop:
-                raise CellStopped(f"{path}, {cell_name(number, cell)} stopped: {stop}", stop.details) from None
-            fresh = "setup" in cell.metadata.get("tags", [])  # its report tells which versions ran
-            if fresh or cell.execution_count is None or differences(cell.outputs, outputs, EXACT):
-                cell.outputs = outputs
-            cell.execution_count = number
-    return write(path, text_of(normalise(notebook)))
+                raise CellStopped(f"{name}, {cell_name(number, cell)} stopped: {stop}", stop.details) from None
+            yield number, cell, outputs
 
 
 def record() -> str:
@@ -164,13 +179,14 @@ def record() -> str:
 def write(path: Path, text: str) -> bool:
     """Puts the text into the file at once or not at all; returns whether that changed it."""
     path = path.resolve()
-    if path.read_bytes() == text.encode():
+    there = path.exists()
+    if there and path.read_bytes() == text.encode():
         return False
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".tmp")
     try:
         with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
             file.write(text)
-        Path(name).chmod(path.stat().st_mode)
+        Path(name).chmod(path.stat().st_mode if there else 0o644)
         Path(name).replace(path)
     except BaseException:
         Path(name).unlink(missing_ok=True)

@@ -5,8 +5,11 @@ packages of requirements.txt are installed: for course platforms and e-mail. Cel
 readable source, the programs of labs/apps and the data samples that this lab uses, each with its SHA-256; the last of
 them writes them beside the notebook and points LABS_HOME there. Links to other files become plain text.
 
+A lab that would exceed LARGEST gets its pictures compressed with small losses (tests.lighter). It says so, and it is
+run once when it is built, alone in an empty folder, so that its outputs are those of these pictures.
+
 A file that is there is kept, unless `--force` is given. Built notebooks are never committed, so FOLDER cannot be in the
-course's folder. Samples are kept as they ship: a lab with many pictures exceeds LARGEST, and the command says so.
+course's folder.
 """
 
 import argparse
@@ -27,7 +30,9 @@ import nbformat
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
 
-from tests.execute import COURSE, cell_name, code_cells, normalise, read, text_of
+from tests.execute import COURSE, cell_name, code_cells, normalise, read, run, text_of, write
+from tests.kernel import CellStopped
+from tests.lighter import lighter
 from utils import data, runtime
 
 LARGEST = 6_000_000
@@ -36,6 +41,7 @@ LARGEST = 6_000_000
 FOLDER = "neural_network_labs"
 """Where a built notebook writes the course's files, beside itself."""
 
+SETTINGS = ("LABS_HOME", "LABS_DATA", "LABS_DATA_DIR", "JPY_SESSION_NAME")  # that lead to the course or to other data
 ALWAYS = ("LICENSE", "requirements.txt", "data/README.md")  # terms, packages, whose data they are
 LINE = 4000  # characters of packed bytes
 FOLDED = {"cellView": "form", "jupyter": {"source_hidden": True}}
@@ -45,6 +51,12 @@ NOTE = f"""\
 data of this lab. They write them into the folder `{FOLDER}` beside this notebook, which is the course's folder
 from then on, and change nothing that is there. No network is needed. If a package is missing:
 `pip install -r {FOLDER}/requirements.txt`."""
+
+LIGHTER = """
+
+To keep the file small, its pictures are compressed with small losses, which the eye hardly sees. So the numbers
+differ a little from those of the course itself, and the SHA-256 that `data/README.md` gives are those of the
+course's own files."""
 
 OPEN = '''\
 # @title The course's own files: how they are kept
@@ -126,11 +138,31 @@ _STAYS = re.compile(r"[a-z][a-z0-9+.-]+:|//|#", re.I)  # an address, or a place 
 
 
 def build(path: Path) -> NotebookNode:
-    """The lab in the file `path` as a notebook of its own, in normal form, with the outputs that are stored.
+    """The lab in the file `path` as a notebook of its own, in normal form, with outputs.
+
+    They are the stored ones, or, if its pictures had to be made lighter, those of a run with these.
 
     Raises:
         ValueError: it is no lab of this course, or uses a file in a way that this command cannot follow.
+        CellStopped: with lighter pictures, the lab does not reach its end.
     """
+    lab = read(path)
+    files = {name: (COURSE / name).read_bytes() for name in needed(lab)}
+    notebook = _joined(path, files, NOTE)
+    if len(text_of(notebook).encode()) < LARGEST or not any(map(_has_pictures, files)):
+        return notebook
+    print(f"{path}: with lighter pictures, it runs once to get its outputs", flush=True)
+    notebook = _joined(path, _with_lighter_pictures(files), NOTE + LIGHTER)
+    with tempfile.TemporaryDirectory() as folder, mock.patch.dict(os.environ):
+        for name in SETTINGS:
+            os.environ.pop(name, None)
+        for _, cell, outputs in run(notebook, Path(folder), str(path)):
+            cell.outputs = outputs
+    return normalise(notebook)
+
+
+def _joined(path: Path, files: dict[str, bytes], note: str) -> NotebookNode:
+    """The lab in the file `path` with cells for these files in front of its setup cell, in normal form."""
     notebook = normalise(read(path))
     setup = next((i for i, cell in enumerate(notebook.cells) if "setup" in cell.metadata.get("tags", [])), None)
     if setup is None:
@@ -138,8 +170,7 @@ def build(path: Path) -> NotebookNode:
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
             cell.source = without_links(cell.source)
-    files = {name: (COURSE / name).read_bytes() for name in needed(notebook)}
-    added = [new_markdown_cell(NOTE), *map(_folded, _sources(files)), _folded(UNPACK)]
+    added = [new_markdown_cell(note), *map(_folded, _sources(files)), _folded(UNPACK)]
     printed = f"{len(files)} files of the course, each verified, in the folder {FOLDER}\n"
     added[-1].outputs = [new_output("stream", name="stdout", text=printed)]
     for cell in added:
@@ -149,6 +180,20 @@ def build(path: Path) -> NotebookNode:
         for number, _, cell in code_cells(notebook):
             cell.execution_count = number
     return normalise(notebook)
+
+
+def _has_pictures(name: str) -> bool:
+    return name.startswith("data/") and name.endswith(".zip")
+
+
+def _with_lighter_pictures(files: dict[str, bytes]) -> dict[str, bytes]:
+    """These files with lighter samples, whose SHA-256 stand in utils in place of the course's own."""
+    light = {name: lighter(content) for name, content in files.items() if _has_pictures(name)}
+    result = files | light
+    for sample, content in light.items():
+        old, new = (hashlib.sha256(some).hexdigest().encode() for some in (files[sample], content))
+        result |= {name: text.replace(old, new) for name, text in result.items() if name.startswith("utils/")}
+    return result
 
 
 def needed(notebook: NotebookNode) -> list[str]:
@@ -276,19 +321,6 @@ def _folded(source: str) -> NotebookNode:
     return new_code_cell(source.rstrip("\n"), metadata=FOLDED)
 
 
-def _put(path: Path, text: str):
-    """Puts the text into the file at once or not at all."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".tmp")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command. Returns its exit status: 0 if all is well, 1 if a notebook was not built; then none is written."""
     parser = argparse.ArgumentParser(prog="python -m tests.one_file", description="Make labs files that run alone.")
@@ -313,13 +345,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for path in paths:
         try:
             texts.append(text_of(build(path)))
+        except CellStopped as stop:
+            print(f"{stop}\n\n{stop.details}\n\nNothing was written.", file=sys.stderr)
+            return 1
         except (OSError, ValueError, nbformat.ValidationError) as error:
             print(f"{path}: {error}\nNothing was written.", file=sys.stderr)
             return 1
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for target, text in zip(targets, texts):
-            _put(target, text)
+            write(target, text)
             size = len(text.encode())
             large = f", which is more than {LARGEST / 1e6:g} MB: not every mail server takes it"
             print(f"{target}: {size / 1e6:.1f} MB{large if size >= LARGEST else ''}", flush=True)

@@ -2,6 +2,7 @@
 
 import ast
 import base64
+import hashlib
 import os
 import re
 import runpy
@@ -11,16 +12,17 @@ from unittest import mock
 
 import nbformat
 import pytest
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from tests import form
 from tests.compare import Tolerance, differences
-from tests.execute import COURSE, code_cells, normalise, normalise_outputs, read, text_of
-from tests.kernel import LabKernel
+from tests.execute import COURSE, code_cells, normalise, read, run, text_of
+from tests.lighter import lighter
 from tests.one_file import FOLDER, LARGEST, _literal, _readable, build, main, needed, without_links
+from utils import data
 
 LABS = sorted((COURSE / "labs").glob("*.ipynb"))
-SMALL = ["01_loss_play", "02_gradient_descent", "03_single_neuron", "04_mnist"]  # with few pictures or none
+LIGHTER = ("05", "06", "07", "08")  # the labs that would be too large with their pictures as they ship
 WHERE = "import utils\nprint(utils.__file__)"
 PACKED = base64.b85encode(zlib.compress(b"another sample")).decode()
 SETUP = new_code_cell("import os", metadata={"tags": ["setup"]})
@@ -40,9 +42,10 @@ def lab(path, *cells):
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory):
-    """The folder with all labs, each built once."""
+    """The folder with all labs, each built once; those with lighter pictures are not run for it."""
     folder = tmp_path_factory.mktemp("one") / "new" / "folder"
-    assert main(["--to", str(folder)]) == 0
+    with mock.patch("tests.one_file.run", return_value=()):
+        assert main(["--to", str(folder)]) == 0
     return folder
 
 
@@ -100,10 +103,18 @@ def test_all_that_a_lab_has_is_there_and_the_outputs_too(built, path):
     )
 
 
+def digests(path):
+    """SHA-256 of the lab's sample as it is when lighter, and as it ships."""
+    (sample,) = (COURSE / name for name in needed(read(path)) if name.endswith(".zip"))
+    content = sample.read_bytes()
+    return [hashlib.sha256(some).hexdigest() for some in (lighter(content), content)]
+
+
 @pytest.mark.parametrize("path", LABS, ids=lambda path: path.stem)
 def test_the_programs_can_be_read_and_no_link_leads_nowhere(built, path):
     lab = form.Lab(built / path.name)
     code = "\n".join(cell.source for cell in lab.notebook.cells if cell.cell_type == "code")
+    code = code.replace(*digests(path)) if path.name.startswith(LIGHTER) else code
     for module in [*(COURSE / "utils").rglob("*.py"), *(COURSE / "utils").rglob("*.js")]:
         assert module.read_text(encoding="utf-8").strip() in code, module
     assert list(form.links_resolve(lab)) == []
@@ -266,12 +277,14 @@ def test_where_nothing_can_be_written_a_temporary_folder_serves(built, alone, mo
     names["temporary_home"].cleanup()
 
 
-@pytest.mark.parametrize("name", SMALL)
-def test_labs_with_few_pictures_are_small(built, name):
-    assert (built / f"{name}.ipynb").stat().st_size < LARGEST
+@pytest.mark.parametrize("path", LABS, ids=lambda path: path.stem)
+def test_every_lab_is_small(built, path):
+    assert (built / path.name).stat().st_size < LARGEST
+    lighter = "its pictures are compressed with small losses" in (built / path.name).read_text(encoding="utf-8")
+    assert lighter == path.name.startswith(LIGHTER)
 
 
-def test_a_large_file_is_told(built, capsys, monkeypatch, tmp_path):
+def test_too_large_a_lab_is_told(capsys, monkeypatch, tmp_path):
     arguments = [str(LABS[0]), "--to", str(tmp_path)]
     assert main(arguments) == 0
     size = (tmp_path / LABS[0].name).stat().st_size
@@ -279,6 +292,50 @@ def test_a_large_file_is_told(built, capsys, monkeypatch, tmp_path):
     monkeypatch.setattr("tests.one_file.LARGEST", size)
     assert main([*arguments, "--force"]) == 0
     assert "which is more than" in capsys.readouterr().out
+
+
+SUM = "from utils import data\n(x, y), _ = data.fashion_mnist()\nprint(x.sum(), y.sum())"
+
+
+def test_lighter_pictures_are_the_labs_own_and_it_prints_what_they_give(monkeypatch, alone, capsys):
+    """Also where the variables lead elsewhere."""
+    monkeypatch.setenv("LABS_DATA", "full")
+    monkeypatch.setenv("LABS_HOME", str(COURSE))
+    setup = next(cell for cell in read(LABS[0]).cells if "setup" in cell.metadata.get("tags", []))
+    stored = new_code_cell(SUM, outputs=[new_output("stream", text="other\n")], execution_count=2)
+    path = lab(alone / "labs" / "a.ipynb", setup, stored)
+    monkeypatch.setattr("tests.one_file.LARGEST", 5_500_000)
+    notebook = build(path)
+    assert capsys.readouterr().out == f"{path}: with lighter pictures, it runs once to get its outputs\n"
+    assert len(text_of(notebook)) < 5_500_000
+    printed = notebook.cells[-1].outputs[0]["text"]
+    pixels, labels = map(int, printed.splitlines()[-1].split())
+    monkeypatch.delenv("LABS_DATA")
+    (x, y), _ = data.fashion_mnist()
+    assert labels == y.sum(dtype=int) and pixels != x.sum(dtype=int)
+    assert pixels == pytest.approx(x.sum(dtype=int), rel=0.01)
+    assert os.environ["LABS_HOME"] == str(COURSE), "as before"
+    (alone / "a.ipynb").write_text(text_of(notebook), encoding="utf-8")
+    assert sorted(entry.name for entry in alone.iterdir()) == ["a.ipynb", "labs"], "it ran elsewhere"
+    unpack(unpacking(alone / "a.ipynb"))
+    sets = (alone / FOLDER / "utils" / "data" / "sets.py").read_text(encoding="utf-8")
+    ours = hashlib.sha256((COURSE / "data" / "fashion_mnist.zip").read_bytes()).hexdigest()
+    assert (
+        ours not in sets
+        and hashlib.sha256((alone / FOLDER / "data" / "fashion_mnist.zip").read_bytes()).hexdigest() in sets
+    )
+    assert ours in (alone / FOLDER / "data" / "README.md").read_text(encoding="utf-8")
+
+
+def test_a_lab_that_stops_with_lighter_pictures_is_told_and_not_written(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr("tests.one_file.LARGEST", 2_000_000)
+    path = lab(
+        tmp_path / "labs" / "a.ipynb", SETUP, new_code_cell("if 1 / 0:\n    from utils import data\n    data.mnist")
+    )
+    assert main([str(path), "--to", str(tmp_path / "out")]) == 1
+    error = capsys.readouterr().err
+    assert f"{path}, code cell" in error and "division by zero" in error and "Nothing was written." in error
+    assert not (tmp_path / "out").exists()
 
 
 def test_building_twice_gives_the_same_file(built):
@@ -370,17 +427,14 @@ def test_it_is_a_command(monkeypatch, tmp_path):
     "path",
     [pytest.param(path, id=path.stem, marks=() if path.stem[:2] == "01" else pytest.mark.slow) for path in LABS],
 )
-def test_it_runs_alone_and_gives_what_is_stored(built, alone, path):
+def test_it_runs_alone_and_gives_what_is_stored(alone, path):
     """With the course out of reach: in an empty folder, without the variables that lead to it."""
-    (alone / path.name).write_bytes((built / path.name).read_bytes())
-    notebook = read(alone / path.name)
+    notebook = build(path)
     notebook.cells.append(new_code_cell(WHERE))
-    with LabKernel(notebook, alone) as kernel:
-        for number, place, cell in code_cells(notebook):
-            got = normalise_outputs(kernel.run(place))
-            if cell.source == WHERE:
-                assert got[0]["text"] == f"{alone / FOLDER / 'utils' / '__init__.py'}\n"
-            else:
-                tolerance = Tolerance.from_tags(cell.metadata.get("tags", []))
-                assert differences(cell.outputs, got, tolerance) == [], f"code cell {number}: {cell.source[:60]}"
-    assert sorted(entry.name for entry in alone.iterdir()) == sorted([path.name, FOLDER])
+    for number, cell, got in run(notebook, alone, path.stem):
+        if cell.source == WHERE:
+            assert got[0]["text"] == f"{alone / FOLDER / 'utils' / '__init__.py'}\n"
+        else:
+            tolerance = Tolerance.from_tags(cell.metadata.get("tags", []))
+            assert differences(cell.outputs, got, tolerance) == [], f"code cell {number}: {cell.source[:60]}"
+    assert [entry.name for entry in alone.iterdir()] == [FOLDER]

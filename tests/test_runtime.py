@@ -102,6 +102,21 @@ def test_setup_seeds_reports_and_stays_quiet():
     assert again.stdout.splitlines()[3:5] == [draws, "tf32 True"]
 
 
+def test_tensorflow_reads_data_without_tuning():
+    """Or it pauses between epochs."""
+    code = """
+import tensorflow as tf
+from utils import runtime
+runtime.setup()
+once = tf.data.Dataset.__iter__
+runtime.setup()
+numbers = iter(tf.data.Dataset.range(3))
+tuned = numbers._dataset.options().autotune.enabled
+print([int(number) for number in numbers], tuned, once is tf.data.Dataset.__iter__)
+"""
+    assert python(code).stdout.splitlines()[-1] == "[0, 1, 2] False True"
+
+
 def test_seed_restarts_all_three_generators():
     import keras
 

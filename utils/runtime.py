@@ -158,6 +158,22 @@ def _steady_tensorflow(exact):
             tf.config.experimental.set_memory_growth(gpu, True)
     tf.config.experimental.enable_op_determinism()
     tf.config.experimental.enable_tensor_float_32_execution(not exact)
+    _without_pauses(tf.data)
+
+
+def _without_pauses(data):
+    """Keep tf.data (the argument) from pausing between epochs.
+
+    Each epoch puts the one before away. A thread that tunes how its data are read often misses the signal to stop
+    then, and TensorFlow 2.19 to 2.21 sleep until it looks up by itself: after up to as many seconds as it has run.
+    Data as small as a lab's need no tuning, so it is switched off.
+    """
+    iterate = data.Dataset.__iter__
+    if iterate.__module__ == __name__:  # setup() ran before in this kernel
+        return
+    options = data.Options()
+    options.autotune.enabled = False
+    data.Dataset.__iter__ = lambda dataset: iterate(dataset.with_options(options))
 
 
 def _device(backend):
