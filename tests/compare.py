@@ -2,9 +2,10 @@
 
 Text (text/*, streams, SVG, alternative texts) is equal when its words are, character by character, and each of its
 numbers is within the cell's tolerance. A number stands by itself or carries a point: `3`, `-0.25`, `1e-7`, `12,000`,
-`0.9x`. Digits inside a name (`Conv2D`, `x1`, `28x28`, `3.12.1`) are part of the word, and so are nan and inf. White
-space at the end of a line is never compared; other runs of it are folded only in an output in which a printed number
-changed its width.
+`0.9x`. Digits inside a name (`Conv2D`, `x1`, `28x28`, `3.12.1`) are part of the word, and so are nan and inf. The
+bounds of a claim, as in `✔ accuracy: 0.93 (at least 0.9)`, are no measurement, so the cell's tolerance is not for them.
+White space at the end of a line is never compared; other runs of it are folded only in an output in which a printed
+number changed its width.
 
 Not compared at all, and nothing else is masked:
 - a number after a tilde, with its unit of time if any: `~61`, `~0.8 ms` (the labs' mark for what the clock says);
@@ -71,6 +72,7 @@ COLOUR = re.compile(r"\x1b\[[\d;]*m")
 _SETUP_REPORT = re.compile(
     r"^Python \d[\w.+-]*, TensorFlow \d[\w.+-]*, Keras \d[\w.+-]* on \w+, NumPy \d[\w.+-]*\nDevice: .+?(\. Seed)", re.M
 )
+_BOUNDS = re.compile(r"^✔ .* \((?=at least |at most |exactly |[^()]* give or take )")
 _TAG = re.compile(r"(tolerance|rtol|figure)-([0-9]+(?:\.[0-9]+)?(?:e-?[0-9]+)?)")
 
 
@@ -245,12 +247,15 @@ def _line_gap(expected: list[str], got: list[str], tolerance: Tolerance, fold: b
     """Compares two lines, each split into words (at even places) and numbers or times (at odd places)."""
     words = [[" ".join(part.split()) if fold else part for part in line[::2]] for line in (expected, got)]
     pairs = list(zip(expected[1::2], got[1::2], strict=False))
+    bounds = _BOUNDS.match("".join(expected))
+    measured = len(_TOKEN.split(bounds[0])) // 2 if bounds else len(pairs)  # so many numbers, then those of the bounds
+    allows = [tolerance if place < measured else Tolerance() for place in range(len(pairs))]
     if words[0] != words[1] or any(_kind(a) != _kind(b) for a, b in pairs):
         return "the text differs"
     gaps = [
-        f"{a} became {b}, off by {abs(value(a) - value(b)):.3g}, tolerance {tolerance.allowed(a, b):.3g}"
-        for a, b in pairs
-        if _kind(a) == "number" and not tolerance.close(a, b)
+        f"{a} became {b}, off by {abs(value(a) - value(b)):.3g}, tolerance {allow.allowed(a, b):.3g}"
+        for (a, b), allow in zip(pairs, allows, strict=True)
+        if _kind(a) == "number" and not allow.close(a, b)
     ]
     return "; ".join(gaps[:3]) + ("; …" if len(gaps) > 3 else "") or None
 

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from tests.execute import COURSE, code_cells, normalise, read, text_of, write
 from tests.kernel import LabKernel
+from utils.checks import stored
 
 RECORDS = COURSE / "tests" / "measured.json"
 README = COURSE / "README.md"
@@ -59,6 +60,7 @@ def measure(path: Path, mode: str) -> dict:
     lab, mode, device, backend: what ran where
     seconds, megabytes: the time of the whole run and the most memory, both rounded up
     plain, tuned: what each recipe of the lab reached and took, as printed: (accuracy, time); None without recipes
+    settings: which parameters it ran with, as `settings` tells them
 
     Raises:
         RuntimeError: the lab stopped.
@@ -74,7 +76,14 @@ def measure(path: Path, mode: str) -> dict:
     if told:
         record |= {"device": told[3], "backend": f"Keras {told[1]} on {told[2]}"}
     plain, tuned = recipes(path.stem, printed)
-    return record | {"seconds": seconds, "megabytes": megabytes, "plain": plain, "tuned": tuned}
+    taken = {"seconds": seconds, "megabytes": megabytes, "plain": plain, "tuned": tuned}
+    return record | taken | {"settings": settings(path)}
+
+
+def settings(path: Path) -> str | None:
+    """A fingerprint of a lab's parameters, those of both data modes; None without parameters."""
+    cells = [cell for _, _, cell in code_cells(read(path)) if "parameters" in cell.metadata.get("tags", [])]
+    return stored.fingerprint("\n".join(cell.source for cell in cells)) if cells else None
 
 
 def _run(path: Path) -> tuple[int, int, str]:

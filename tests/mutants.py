@@ -241,7 +241,7 @@ def _selections(path):
         return [
             [path],
             ["tests/test_exercises.py", "tests/test_form.py", "-k", f"{stem} or all_labs"],
-            ["tests/test_setup_cell.py"],
+            ["tests/test_setup_cell.py", "tests/test_measure.py"],
         ]
     first = TARGETS.get(path, (0, ["tests"]))[1]
     return [first, ["labs", "tests/test_house.py"]]

@@ -55,6 +55,10 @@ def gaps(expected, got, *tags):
         ("nan inf -inf", "nan inf -inf", []),
         ("a  \nb\n", "a\nb", []),
         ("\x1b[1m3/3\x1b[0m", "3/3", []),
+        ("✔ a (0.5 of 3): 0.93 (at least 0.9)", "✔ a (0.6 of 4): 0.94 (at least 0.9)", ["tolerance-1"]),
+        ("✔ a: 0.93 (0.5 give or take 0.5)", "✔ a: 0.94 (0.500001 give or take 0.5)", ["tolerance-1"]),
+        ("a: 0.93 (at least 0.9)", "a: 0.94 (at least 0.8)", ["tolerance-1"]),  # no claim
+        ("✔ a: 0.93 (or 0.9)", "✔ a: 0.94 (or 0.8)", ["tolerance-1"]),
     ],
 )
 def test_equal(expected, got, tags):
@@ -99,6 +103,16 @@ def test_equal(expected, got, tags):
         ("1\n2\n3", "1\n3", [], "3 lines became 2"),
         ("1\n2", "1\n2\n3", [], "2 lines became 3"),
         ("1 2", "1 2 3", [], "the text differs"),
+        ("✔ a: 0.93 (at least 0.9)", "✔ a: 0.93 (at least 0.8)", ["tolerance-1"], "0.9 became 0.8, off by 0.1, toler"),
+        (
+            "✔ a: 0.93 (at most 1.5, on full data 2)",
+            "✔ a: 0.93 (at most 1.5, on full data 3)",
+            ["rtol-0.9"],
+            "2 became",
+        ),
+        ("✔ a: 3 (exactly 3)", "✔ a: 3 (exactly 4)", ["tolerance-1"], "3 became 4, off by 1, tolerance 0"),
+        ("✔ a: 0.9 (1 give or take 0.1)", "✔ a: 0.9 (1 give or take 0.2)", ["tolerance-1"], "0.1 became 0.2"),
+        ("✔ a (3): 0.9 (at least 0.1)", "✔ a (3): 2.9 (at least 0.1)", ["tolerance-1"], "0.9 became 2.9"),
     ],
 )
 def test_differs(expected, got, tags, reason):

@@ -76,6 +76,31 @@ def test_readme_and_cards_tell_what_is_recorded():
         assert card == measure.card_with_measures(card, own), path.stem
 
 
+def test_what_is_recorded_was_measured_with_the_labs_parameters():
+    """Those of full data too, which no other test runs. If it fails: python -m tests.measure labs/..."""
+    for record in json.loads(measure.RECORDS.read_text(encoding="utf-8")):
+        path = measure.COURSE / "labs" / f"{record['lab']}.ipynb"
+        assert record["settings"] == measure.settings(path), (
+            f"{record['lab']} on {record['mode']} data: measure it anew"
+        )
+
+
+def test_settings_change_with_any_parameter(tmp_path):
+    def of(*cells):
+        path = tmp_path / "lab.ipynb"
+        nbformat.write(nbformat.v4.new_notebook(cells=[*cells]), path)
+        return measure.settings(path)
+
+    def cell(source, *tags):
+        return nbformat.v4.new_code_cell(source, metadata={"tags": [*tags]})
+
+    assert of(cell("a = 1")) is None
+    one = of(cell("a = 1", "parameters"), cell("b = 1"))
+    assert one == of(cell("a = 1\n", "parameters"), cell("b = 2"))
+    assert one != of(cell("a = 2", "parameters"))
+    assert one != of(cell("a = 1", "parameters"), cell("b = 1", "parameters"))
+
+
 @pytest.mark.parametrize("lab", measure.RECIPES)
 def test_recipes_are_found_in_what_a_lab_prints(lab):
     notebook = execute.read(measure.COURSE / "labs" / f"{lab}.ipynb")
