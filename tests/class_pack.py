@@ -34,7 +34,12 @@ from utils.checks import exercises as checking
 
 ROLES = ("exercise", "solution", "check")
 WIDTH = 100  # characters in a line of a lab's code
-WORDING = {"A folded solution lies between the two.": "What builds on an exercise waits until yours is right."}
+WORDING = {
+    "and run it, then the folded cell below it, then the check.": "and run it, then the check below it.",
+    "The folded cell holds a solution, which the check needs: run it, but unfold it only when you want to.": (
+        "What builds on an exercise waits until yours is right."
+    ),
+}
 WITHOUT_ANSWERS = {"answer before you unfold": "answer before you go on"}
 EXPLANATIONS = ("Hint", "Where these come from")  # how summaries of folds that are no answers begin
 

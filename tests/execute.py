@@ -157,21 +157,26 @@ def run(notebook: NotebookNode, folder: Path, name: str) -> Iterator[tuple[int, 
 
 
 def record() -> str:
-    """What `utils.checks.why` knows of the labs as they are stored, as the text of its file."""
+    """What `utils.checks.why` knows of the labs as they are stored, and of students' editions, as its file's text."""
+    from tests import class_pack, form  # here: class_pack imports this module
     from utils.checks import stored  # here: the plugin, which imports this module, does without utils
 
     known = {}
     for path in sorted((COURSE / "labs").glob("*.ipynb")):
-        (_, _, setup), *others = code_cells(read(path))
-        exercises = {}
-        for place, (_, _, cell) in enumerate(others):
-            if "exercise" in cell.metadata.get("tags", []):
-                exercises |= dict.fromkeys(re.findall(r"^def (\w+)\(", cell.source, re.M), place)
-        known[path.stem] = {
-            "report": "".join(output.text for output in setup.outputs).splitlines(),
-            "cells": [stored.fingerprint(cell.source) for _, _, cell in others],
-            "exercises": exercises,
-        }
+        lab = form.Lab(path)
+        editions = {"": read(path), ", for students": class_pack.student(lab, class_pack.exercises_of(lab))}
+        (_, _, setup), *_ = code_cells(editions[""])
+        for name, notebook in editions.items():
+            others = [cell for _, _, cell in code_cells(notebook)][1:]
+            exercises = {}
+            for place, cell in enumerate(others):
+                if "exercise" in cell.metadata.get("tags", []):
+                    exercises |= dict.fromkeys(re.findall(r"^def (\w+)\(", cell.source, re.M), place)
+            known[path.stem + name] = {
+                "report": "".join(output.text for output in setup.outputs).splitlines(),
+                "cells": [stored.fingerprint(cell.source) for cell in others],
+                "exercises": exercises,
+            }
     lines = (f"{json.dumps(name)}: {json.dumps(facts, ensure_ascii=False)}" for name, facts in known.items())
     return "{\n" + ",\n".join(lines) + "\n}\n"
 

@@ -210,6 +210,14 @@ def test_convert_makes_eight_bit_colour(app, tmp_path, make, red):
     assert np.all(pixels[..., 0] == red)
 
 
+def test_a_python_without_the_courses_packages(app, model, monkeypatch, capsys, tmp_path):
+    monkeypatch.setitem(sys.modules, "keras", None)
+    assert app.main(["--model", str(model), str(tmp_path)]) == 1
+    out, err = capsys.readouterr()
+    assert out == "" and err.count("\n") == 1
+    assert "this Python has no package keras: run the program with the course's own" in err
+
+
 def test_convert_on_the_command_line(run, tmp_path):
     grey = saved(tmp_path / "grey.png", Image.new("L", (20, 12), 140))
     assert run("--convert", grey) == (0, [f"{grey}: dog 0.881"], [])

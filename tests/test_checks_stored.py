@@ -6,9 +6,12 @@ from types import SimpleNamespace
 import IPython
 import pytest
 
-from tests import execute
+from tests import class_pack, execute, form
 from utils import checks, runtime
 from utils.checks import stored
+from utils.runtime import COURSE
+
+REAL = stored.RECORD
 
 SETUP = "from utils import plots, runtime\n\nruntime.setup()"
 CELLS = ["rate = 0.1", "def mean(values):\n    raise NotImplementedError", "twice = 1", "twice = 1", "print(twice)"]
@@ -85,13 +88,14 @@ def test_what_ran_before_the_last_setup_does_not_count(run, capsys):
 @pytest.mark.parametrize(
     ("ran", "said"),
     [
-        (["rate = 0.7", *CELLS[1:]], "In [3] is not the lab's: rate = 0.7"),
-        ([*CELLS, "new = 1\nnew += 1"], "In [8] is not the lab's: new = 1"),
+        (["rate = 0.7", *CELLS[1:]], "In [3] is not the lab's (rate = 0.7)"),
+        ([*CELLS, "new = 1\nnew += 1"], "In [8] is not the lab's (new = 1)"),
         ([*CELLS[:3], CELLS[4]], "1 cells did not run"),
         ([CELLS[0], CELLS[4]], "3 cells did not run"),
         ([*CELLS, CELLS[0]], "cells ran twice or out of order"),
         ([CELLS[1], CELLS[0], *CELLS[2:]], "cells ran twice or out of order"),
-        (["x" * 99, *CELLS[1:4], "y"], f"In [3] is not the lab's: {'x' * 60}, In [7] is not the lab's: y"),
+        (["x" * 61, *CELLS[1:4], "y"], f"In [3] is not the lab's ({'x' * 59}…), In [7] is not the lab's (y)"),
+        (["x" * 60, *CELLS[1:4]], f"In [3] is not the lab's ({'x' * 60})"),
     ],
 )
 def test_edits(ran, said, run, capsys):
@@ -153,7 +157,7 @@ def test_a_claim_that_does_not_hold_says_why(run):
     with pytest.raises(checks.ClaimError) as caught:
         checks.claim("it", 1, at_least=2)
     assert str(caught.value).endswith(
-        "run all cells from the top. Unlike the stored run, edits: In [3] is not the lab's: rate = 0.7."
+        "run all cells from the top. Unlike the stored run, edits: In [3] is not the lab's (rate = 0.7)."
     )
 
 
@@ -164,3 +168,17 @@ def test_the_record_is_that_of_the_labs(monkeypatch):
     assert len(known["01_loss_play"]["report"]) == 3
     assert all(stored._REPORT.match("\n".join(facts["report"])) for facts in known.values())
     assert all(facts["exercises"] for facts in known.values())
+    assert list(known)[:2] == ["01_loss_play", "01_loss_play, for students"] and len(known) == 16
+
+
+@pytest.mark.parametrize("edition", ["", ", for students"])
+def test_every_edition_of_a_lab_is_known(edition, monkeypatch, capsys):
+    """A student's edition lacks the solutions and has other checks."""
+    monkeypatch.setattr(stored, "RECORD", REAL)
+    lab = form.Lab(COURSE / "labs" / "04_mnist.ipynb")
+    notebook = class_pack.student(lab, class_pack.exercises_of(lab)) if edition else lab.notebook
+    _, *others = [cell.source for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip()]
+    monkeypatch.setattr(stored, "_cells_run", lambda: list(enumerate(others, 2)))
+    assert printed(capsys)[:2] == [f"This run beside the stored one of 04_mnist{edition}:", "✔ edits    none"]
+    others[7] += "  # mine"
+    assert printed(capsys)[1].startswith("✘ edits    In [9] is not the lab's (")

@@ -57,6 +57,14 @@ def test_price_in_a_process_of_its_own(trained):
     assert (result.returncode, result.stdout) == (0, "estimated price: 360.0 thousand euros\n")
 
 
+def test_a_python_without_the_courses_packages(app, trained, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "keras", None)
+    code, out, err = run(app, capsys, "--model", trained, 140, 3, 20)
+    assert (code, out) == (1, "")
+    assert "this Python has no package keras: run the program with the course's own" in err
+    assert err.count("\n") == 1
+
+
 def test_caution_outside_of_what_the_model_has_seen(app, trained, capsys):
     code, out, _ = run(app, capsys, "--model", trained, 260, 3, 90)
     assert code == 0

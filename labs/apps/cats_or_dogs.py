@@ -44,8 +44,13 @@ def load(path):
     path = Path(path)
     if not path.is_file():
         raise ModelError(f"there is no model file {path}: run lab 08, which saves it, and give its path")
-    import keras
-
+    try:
+        import keras
+    except ModuleNotFoundError as error:
+        raise ModelError(
+            f"this Python has no package {error.name}: run the program with the course's own, in the course's folder "
+            ".venv/bin/python or, on Windows, .venv\\Scripts\\python"
+        ) from None
     try:
         model = keras.models.load_model(path)
     except Exception as error:  # Keras raises many kinds for a damaged file

@@ -48,9 +48,14 @@ def estimate(folder, values, scaling):
     path = Path(folder) / MODEL
     if not path.is_file():
         raise ModelError(f"there is no {MODEL} in the folder {folder}: run lab 03, which saves it")
-    import keras
-    import numpy as np
-
+    try:
+        import keras
+        import numpy as np
+    except ModuleNotFoundError as error:
+        raise ModelError(
+            f"this Python has no package {error.name}: run the program with the course's own, in the course's folder "
+            ".venv/bin/python or, on Windows, .venv\\Scripts\\python"
+        ) from None
     try:
         model = keras.models.load_model(path)
     except Exception as error:  # Keras raises many kinds for a damaged file

@@ -103,7 +103,8 @@ def _edits(ran, stored):
         if places:
             known.append(next((place for place in places if place > known[-1]), places[0]))
         elif "checks.why()" not in source:
-            edited.append(f"In [{number}] is not the lab's: {source.strip().splitlines()[0][:60]}")
+            first = source.strip().splitlines()[0]
+            edited.append(f"In [{number}] is not the lab's ({first if len(first) <= 60 else first[:59] + '…'})")
     left_out = set(range(max(known))) - set(known)
     if len(left_out) > len(edited):
         edited.append(f"{len(left_out) - len(edited)} cells did not run")
