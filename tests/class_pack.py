@@ -387,7 +387,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(
         f"{options.folder}: {len(paths)} notebook{'s' * (len(paths) > 1)} in student/, and in teacher/ with solutions."
     )
-    print("Hand out a copy of the course's folder, with student's notebooks in place of those in its labs/.")
+    print(
+        "Hand out a copy of the course's folder with student's notebooks in place of those in its labs/, without .git."
+    )
     return 0
 
 

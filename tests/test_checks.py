@@ -160,6 +160,16 @@ def test_known_mistakes_get_their_own_hint(capsys, wrong, hint):
     assert out.endswith(f"expected 4.\n  {hint} The lab goes on with its own version.\n")
 
 
+def test_what_a_wrong_attempt_prints_is_seen_once(capsys):
+    def attempt(values):
+        print("mine")
+        return mean(values)
+
+    _, out = outcome(capsys, attempt)
+    assert out.startswith("mine\n✘ attempt([1., 3.]) gave ") and out.count("mine") == 1
+    assert "That is the mean." in out
+
+
 def test_unknown_mistake_gets_general_advice(capsys):
     usable, out = outcome(capsys, lambda values: 4.0)
     assert usable is total
