@@ -387,9 +387,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(
         f"{options.folder}: {len(paths)} notebook{'s' * (len(paths) > 1)} in student/, and in teacher/ with solutions."
     )
-    print(
-        "Hand out a copy of the course's folder with student's notebooks in place of those in its labs/, without .git."
-    )
+    print("Hand out the course's folder, without .git, with student's notebooks in place of those in its labs/.")
     return 0
 
 
