@@ -18,8 +18,8 @@ LABS = COURSE / "labs"
 COLAB = "https://colab.research.google.com"
 BRANCH = "main"
 _SET = re.compile(r'(?<=^address = ")[^"\n]*(?="$)', re.M)
-_ADDRESS = re.compile(r"(https://github\.com/[\w.-]+/[\w.-]+?)(?:\.git)?/?")
-_IN_SETUP = re.compile(r'(?<=^address = ")[^"\n]*(?="  # where Colab gets the course from$)', re.M)
+_ADDRESS = re.compile(r"(https://github\.com/[A-Za-z0-9][A-Za-z0-9-]*/([A-Za-z0-9_.-]+?))(?:\.git)?/?")
+_IN_SETUP = re.compile(r'(?<=^# where Colab gets the course from:\naddress = ")[^"\n]*(?="$)', re.M)
 _IN_CARD = re.compile(r"(?<=\n)\| \*\*In Colab\*\* \| .* \|(?=\n|$)")
 NONE = "this copy of the course has no address that Colab could open it from (README, *In Colab*)"
 
@@ -32,8 +32,8 @@ def address() -> str:
 def checked(text: str) -> str:
     """The address in its normal form, https://github.com/OWNER/NAME. Raises ValueError for anything else."""
     match = _ADDRESS.fullmatch(text)
-    if not match:
-        raise ValueError(f"{text} is no address that Colab opens labs from: give https://github.com/OWNER/NAME")
+    if not match or match[2] in (".", "..", ".git"):
+        raise ValueError(f"{text!r} is no address that Colab opens labs from: give https://github.com/OWNER/NAME")
     return match[1]
 
 
@@ -68,7 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     choice.add_argument("--none", action="store_true", help="take the address away")
     options = parser.parse_args(arguments)
     try:
-        where = "" if options.none else checked(options.address) if options.address else address()
+        where = "" if options.none else address() if options.address is None else checked(options.address)
     except ValueError as error:
         parser.error(str(error))
     write(SETTING, _SET.sub(where, SETTING.read_text(encoding="utf-8")))

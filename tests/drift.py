@@ -88,16 +88,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--seeds", action="store_true", help="other random numbers instead of other rounding")
     options = parser.parse_args(arguments)
+    if missing := [str(path) for path in options.labs if not path.is_file()]:
+        parser.error(f"no such file: {', '.join(missing)}")
     for path in options.labs:
         tags = {number: cell.metadata.get("tags", []) for number, _, cell in code_cells(read(path))}
         print(f"{path.stem}: largest change of a number, the same over the stored number, and of a picture's ink")
+        moved = False
         for number, seen in drift(path, options.runs, SEEDS if options.seeds else NUDGE).items():
             measured = [gap for gap in seen if isinstance(gap, tuple)]
             largest = [max(column) for column in zip(*measured, strict=True)] or [0.0]
             others = sorted({gap or "other outputs" for gap in seen if not isinstance(gap, tuple)})
             if any(largest) or others:
+                moved = True
                 told = "  ".join(f"{gap:9.3g}" for gap in largest)
                 print(f"  cell {number:3d}  {told}   {' '.join(tags[number])}  {'; '.join(others)[:100]}", flush=True)
+        if not moved:
+            print("  no cell moved")
     return 0
 
 

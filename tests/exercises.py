@@ -3,6 +3,7 @@
 Write the files anew after an exercise changed, and read them: python -m tests.exercises
 """
 
+import argparse
 import ast
 import builtins
 import contextlib
@@ -152,8 +153,18 @@ def _inside(folder):
         os.chdir(before)
 
 
-if __name__ == "__main__":
-    for lab in LABS:
+def main(arguments=None):
+    """The command: writes the transcripts of the labs that are named, or of all."""
+    parser = argparse.ArgumentParser(prog="python -m tests.exercises", description="Store what the checks tell.")
+    parser.add_argument("labs", nargs="*", type=Path, help="notebooks; all labs if none is named")
+    labs = parser.parse_args(arguments).labs
+    if missing := [str(path) for path in labs if not path.is_file()]:
+        parser.error(f"no such file: {', '.join(missing)}")
+    for lab in labs or LABS:
         stored(lab).parent.mkdir(exist_ok=True)
         stored(lab).write_text(transcript(lab), encoding="utf-8")
         print(f"{stored(lab).relative_to(COURSE)} written")
+
+
+if __name__ == "__main__":
+    main()

@@ -182,6 +182,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--mode", choices=NAMES, help="measure on these data only")
     parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
+    if missing := [str(path) for path in options.labs if not path.is_file()]:
+        parser.error(f"no such file: {', '.join(missing)}")
     if options.child:
         print(json.dumps(_run(options.labs[0])))
         return 0

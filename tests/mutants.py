@@ -291,6 +291,11 @@ def main():
     parser.add_argument("--each", type=int, help="faults for each file")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
+    for path in options.paths:
+        if not (COURSE / path).is_file():
+            parser.error(f"no such file: {path}")
+        if not path.endswith((".ipynb", ".py")):
+            parser.error(f"{path} is neither a notebook nor a program")
     drawn = [
         mutant for path in options.paths for mutant in sample(path, options.each or TARGETS[path][0], options.seed)
     ]

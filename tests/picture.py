@@ -3,6 +3,7 @@
 Take it from there after the lab changed: python -m tests.picture
 """
 
+import argparse
 import base64
 
 import nbformat
@@ -24,5 +25,6 @@ def animation():
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(prog="python -m tests.picture", description="Take the README's picture.").parse_args()
     PICTURE.write_bytes(animation()[0])
     print(f"{PICTURE.relative_to(COURSE)} written")

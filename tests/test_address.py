@@ -16,14 +16,16 @@ HERE = "https://github.com/someone/labs"
 
 
 @pytest.fixture
-def course(tmp_path, monkeypatch):
-    """A copy of the setting and of the labs."""
+def course(tmp_path, monkeypatch, capsys):
+    """A copy of the setting and of the labs, without an address."""
     (tmp_path / "labs").mkdir()
     for lab in LABS:
         shutil.copy(lab, tmp_path / "labs")
     shutil.copy(address.SETTING, tmp_path)
     monkeypatch.setattr(address, "SETTING", tmp_path / "pyproject.toml")
     monkeypatch.setattr(address, "LABS", tmp_path / "labs")
+    assert address.main(["--none"]) == 0
+    capsys.readouterr()
     return tmp_path
 
 
@@ -37,7 +39,9 @@ def test_setting_setup_cell_badge_and_file_name_agree(lab):
     where = address.address()
     assert where == "" or address.checked(where) == where
     card, setup = sources(lab)
-    assert re.findall(r"^address = .*$", setup, re.M) == [f'address = "{where}"  # where Colab gets the course from']
+    assert re.findall(r"^.*\naddress = .*$", setup, re.M) == [
+        f'# where Colab gets the course from:\naddress = "{where}"'
+    ]
     assert card.count(address.row(lab.name, where)) == 1
     assert card.count("**In Colab**") == 1
     assert card.count("colab.research.google.com") == (2 if where else 0)  # no badge that leads nowhere
@@ -59,7 +63,7 @@ def test_an_address_is_written_everywhere_and_taken_away_again(course, capsys):
     for lab in (course / "labs").iterdir():
         card, setup = sources(lab)
         assert f"/github/someone/labs/blob/main/labs/{lab.name}) |" in card
-        assert f'\naddress = "{HERE}"  # where' in setup
+        assert f'\naddress = "{HERE}"\n' in setup
         rules = [rule for rule in form.RULES if rule is not form.links_resolve]  # what they lead to is not copied
         assert [problem for rule in rules for problem in rule(form.Lab(lab))] == []
     assert address.main([]) == 0
@@ -69,7 +73,18 @@ def test_an_address_is_written_everywhere_and_taken_away_again(course, capsys):
 
 
 @pytest.mark.parametrize(
-    "text", ["someone/labs", "http://github.com/someone/labs", "https://example.org/someone/labs", f"{HERE}/tree/main"]
+    "text",
+    [
+        "",
+        "someone/labs",
+        "http://github.com/someone/labs",
+        "https://example.org/someone/labs",
+        f"{HERE}/tree/main",
+        "https://github.com/../..",
+        "https://github.com/someone/..",
+        "https://github.com/someone/.git",
+        "https://github.com/-/labs",
+    ],
 )
 def test_other_addresses_are_refused(text, course, capsys):
     before = address.SETTING.read_bytes()
@@ -83,10 +98,10 @@ def test_it_is_a_command():
     command = [sys.executable, "-m", "tests.address", "nowhere"]
     process = subprocess.run(command, cwd=COURSE, capture_output=True, encoding="utf-8")
     assert process.returncode == 2
-    assert "python -m tests.address: error: nowhere is no address" in process.stderr
+    assert "python -m tests.address: error: 'nowhere' is no address" in process.stderr
 
 
-@pytest.mark.parametrize("line", ["**In Colab**", "# where Colab gets the course from"])
+@pytest.mark.parametrize("line", ["**In Colab**", "# where Colab gets the course from:"])
 def test_a_lab_without_a_place_for_it_is_told(line, course):
     lab = course / "labs" / LABS[0].name
     lab.write_text(lab.read_text(encoding="utf-8").replace(line, ""), encoding="utf-8")

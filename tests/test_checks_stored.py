@@ -163,7 +163,7 @@ def test_a_claim_that_does_not_hold_says_why(run):
 
 def test_the_record_is_that_of_the_labs(monkeypatch):
     monkeypatch.undo()
-    assert stored.RECORD.read_text(encoding="utf-8") == execute.record()
+    assert stored.RECORD.read_text(encoding="utf-8") == execute.record(), "python -m tests.execute renews it"
     known = json.loads(execute.record())
     assert len(known["01_loss_play"]["report"]) == 3
     assert all(stored._REPORT.match("\n".join(facts["report"])) for facts in known.values())

@@ -5,7 +5,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from tests import drift, execute
+from tests import drift, execute, exercises, measure
 
 
 def stream(text):
@@ -23,6 +23,13 @@ def figure(
 def test_largest_gap_of_numbers_absolute_and_relative():
     assert drift.gaps([stream("a 10.0, b 0.5")], [stream("a 10.2, b 0.4")]) == pytest.approx((0.2, 0.2, 0))
     assert drift.gaps([stream("loss 0.0")], [stream("loss 0.1")]) == pytest.approx((0.1, 0, 0))
+
+
+@pytest.mark.parametrize("command", [drift, measure, execute, exercises], ids=lambda module: module.__name__)
+def test_a_missing_file_is_told(command, capsys):
+    with pytest.raises(SystemExit) as stop:
+        command.main(["nowhere.ipynb"])
+    assert stop.value.code == 2 and "error: no such file: nowhere.ipynb" in capsys.readouterr().err
 
 
 def test_clock_times_do_not_count():

@@ -215,7 +215,7 @@ def test_execute(lab, capsys, monkeypatch):
 
     # Once more: nothing changes, though the time does.
     assert main(["lab.ipynb"]) == 0
-    assert capsys.readouterr().out == "lab.ipynb: executed, nothing changed\n"
+    assert capsys.readouterr().out == "lab.ipynb: executed, its outputs are as they were\n"
     assert lab.read_bytes() == stored
     assert main(["lab.ipynb", "--check"]) == 0
     assert capsys.readouterr().out == ""

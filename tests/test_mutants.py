@@ -30,6 +30,16 @@ def test_the_same_seed_draws_the_same_sample():
     assert len(set(mutants.sample(path, 5, seed=0))) == 5
 
 
+@pytest.mark.parametrize(
+    ("path", "told"), [("nowhere.py", "no such file: nowhere.py"), ("README.md", "is neither a notebook nor a program")]
+)
+def test_other_files_are_refused(path, told, monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["tests.mutants", path])
+    with pytest.raises(SystemExit):
+        mutants.main()
+    assert told in capsys.readouterr().err
+
+
 @pytest.mark.slow
 def test_nineteen_of_twenty_faults_are_caught():
     drawn = [mutant for path, (count, _) in mutants.TARGETS.items() for mutant in mutants.sample(path, count, seed=0)]
