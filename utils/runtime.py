@@ -164,9 +164,9 @@ def _steady_tensorflow(exact):
 def _without_pauses(data):
     """Keep tf.data (the argument) from pausing between epochs.
 
-    Each epoch puts the one before away. A thread that tunes how its data are read often misses the signal to stop
-    then, and TensorFlow 2.19 to 2.21 sleep until it looks up by itself: after up to as many seconds as it has run.
-    Data as small as a lab's need no tuning, so it is switched off.
+    Each epoch puts the one before away. While a thread tunes how its data are read, TensorFlow (seen with 2.19 and
+    2.21) then often sleeps, for up to as many seconds as the epoch took, until that thread looks up. Data as small as
+    a lab's need no tuning, so it is switched off.
     """
     iterate = data.Dataset.__iter__
     if iterate.__module__ == __name__:  # setup() ran before in this kernel
