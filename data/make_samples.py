@@ -2,10 +2,11 @@
 
 Run it in the course's folder: python -m data.make_samples
 It fetches what the cache does not hold and prints the SHA-256 of each file, which belong
-into utils/data/sets.py and data/README.md. Another version of Pillow or zlib may pack the same
+into utils/data/sets.py. Another version of Pillow or zlib may pack the same
 pixels into other bytes.
 """
 
+import hashlib
 import io
 import zipfile
 from pathlib import Path
@@ -14,7 +15,6 @@ import numpy as np
 from PIL import Image
 
 from utils import data
-from utils.data.files import sha256
 from utils.data.samples import SIDE
 from utils.data.sets import CATS_VS_DOGS, CIFAR10, FASHION_MNIST, MNIST
 
@@ -87,7 +87,7 @@ def main():
     pack(draw(cifar, SIZES[CIFAR10.sample]), HERE / CIFAR10.sample)
     pack_pictures(cifar, HERE / CATS_VS_DOGS.sample)
     for path in sorted(HERE.glob("*.zip")):
-        print(path.name, path.stat().st_size, sha256(path.read_bytes()))
+        print(path.name, path.stat().st_size, hashlib.sha256(path.read_bytes()).hexdigest())
 
 
 if __name__ == "__main__":

@@ -1,5 +1,17 @@
-"""Makes `pytest --nbval` compare the labs' outputs as tests/nbval_plugin.py says."""
+"""Makes `pytest --nbval` compare the labs' outputs as tests/course/plugin.py says."""
 
-from tests.nbval_plugin import pytest_collect_file, pytest_xdist_make_scheduler
+from tests.course.plugin import (
+    pytest_addoption,
+    pytest_collect_file,
+    pytest_configure,
+    pytest_xdist_auto_num_workers,
+    pytest_xdist_make_scheduler,
+)
 
-__all__ = ["pytest_collect_file", "pytest_xdist_make_scheduler"]
+__all__ = [
+    "pytest_addoption",
+    "pytest_collect_file",
+    "pytest_configure",
+    "pytest_xdist_auto_num_workers",
+    "pytest_xdist_make_scheduler",
+]

@@ -1,5 +1,1 @@
-"""Tests of the labs, of utils and of themselves."""
-
-from tests.loopback import put_up
-
-put_up()
+"""Tests of the labs, of utils and of themselves; the makers' library (course) and its commands (python -m tests)."""

@@ -13,6 +13,9 @@ from pathlib import Path
 COURSE = Path(__file__).resolve().parent.parent
 """The course's root folder, the one that holds labs/, data/ and utils/."""
 
+NEWEST_PYTHON = (3, 14)
+"""The newest Python that TensorFlow, as requirements.txt admits it, has packages for."""
+
 MODES = {"sample": "ships with the course", "full": "fetched once, then kept"}
 _chosen_mode = None
 
@@ -60,7 +63,8 @@ def setup(seed=0):
     it also asks for deterministic operations, lets GPU memory grow as needed, and on sample data
     keeps GPUs from rounding to TensorFloat-32, so that a GPU differs from a CPU by ordinary rounding only.
 
-    Raises ModuleNotFoundError with the command to run when a package of requirements.txt is missing.
+    Raises ModuleNotFoundError when a package of requirements.txt is missing; it says what to run, or that this Python
+    is too new for TensorFlow.
     """
     mode = data_mode()
     # TensorFlow's native log is off: what fails raises an exception all the same, and what it logs as an error need
@@ -70,11 +74,7 @@ def setup(seed=0):
         try:
             import keras
         except ModuleNotFoundError as error:
-            raise ModuleNotFoundError(
-                f"The package {error.name!r} is missing. Install the course's packages into this Python: "
-                f'"{sys.executable}" -m pip install -r "{COURSE / "requirements.txt"}"',
-                name=error.name,
-            ) from error
+            raise ModuleNotFoundError(_missing(error.name), name=error.name) from error
         backend = keras.backend.backend()
         if backend == "tensorflow":
             _steady_tensorflow(exact=mode == "sample")
@@ -84,6 +84,17 @@ def setup(seed=0):
     versions += f"Keras {keras.__version__} on {backend}, {_version('numpy', 'NumPy')}"
     reported[:] = versions, f"Device: {device}. Seed: {seed}", f"Data: {mode} ({MODES[mode]})"
     print(*reported, sep="\n")
+
+
+def _missing(package):
+    """What to do about a missing package, in a sentence or two."""
+    if sys.version_info[:2] > NEWEST_PYTHON:
+        here, newest = (".".join(map(str, version[:2])) for version in (sys.version_info, NEWEST_PYTHON))
+        return f"TensorFlow has no packages for Python {here} yet: make the environment with Python 3.10 to {newest}."
+    return (
+        f"The package {package!r} is missing. Install the course's packages into this Python: "
+        f'"{sys.executable}" -m pip install -r "{COURSE / "requirements.txt"}"'
+    )
 
 
 def set_seed(seed):

@@ -6,14 +6,18 @@ One line for each picture: its name, "cat" or "dog", and the probability of that
 the network learned from (8-bit colour, one picture in the file) is refused with the reason; --convert makes the best
 of it. Exit codes: 0 when every picture was classified, 1 when the model cannot be used, 2 when a picture cannot be;
 the others are classified all the same.
+
+A model file from somebody else may hold code. So only .keras files are read, in the safe mode of Keras, and none that
+calls a function: models of older formats, and with Keras 3.10 such functions, would run what their maker wants.
 """
 
 import argparse
-import math
+import json
 import os
 import stat
 import sys
 import warnings
+import zipfile
 from pathlib import Path
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
@@ -42,27 +46,32 @@ def load(path):
     """The model in the file `path` and the side of the square pictures that it takes, in pixels."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     path = Path(path)
-    if not path.is_file():
-        raise ModelError(f"there is no model file {path}: run lab 08, which saves it, and give its path")
+    if path.suffix != ".keras":
+        raise ModelError(f"{path} is no .keras file, the only kind that is read: run lab 08, which saves one")
     try:
+        with zipfile.ZipFile(path) as archive:
+            if '"function"' in json.dumps(json.loads(archive.read("config.json"))["config"]):
+                raise ValueError("a layer calls a function")
         import keras
+
+        model = keras.models.load_model(path, compile=False, safe_mode=True)
+    except FileNotFoundError:
+        raise ModelError(f"there is no model file {path}: run lab 08, which saves it, and give its path") from None
     except ModuleNotFoundError as error:
         raise ModelError(
             f"this Python has no package {error.name}: run the program with the course's own, in the course's folder "
             ".venv/bin/python or, on Windows, .venv\\Scripts\\python"
         ) from None
-    try:
-        model = keras.models.load_model(path)
     except Exception as error:  # Keras raises many kinds for a damaged file
         raise ModelError(f"{path} cannot be read as a Keras model ({type(error).__name__}): run lab 08 again") from None
-    takes, gives = model.input_shape, model.output_shape
-    square = isinstance(takes, tuple) and len(takes) == 4 and takes[1] and takes[1:] == (takes[1], takes[1], 3)
-    if not square or gives != (None, 1):
+    takes, gives = (getattr(model, name, None) for name in ("input_shape", "output_shape"))  # None: it was never built
+    side = takes[1] if isinstance(takes, tuple) and len(takes) == 4 else None
+    if not side or takes != (None, side, side, 3) or gives != (None, 1):
         raise ModelError(
             f"{path} takes shape {takes} and gives {gives}, not square colour pictures and one probability: "
             "give the file that lab 08 saves"
         )
-    return model, takes[1]
+    return model, side
 
 
 def read(path, side, convert=False):
@@ -74,24 +83,32 @@ def read(path, side, convert=False):
     import numpy as np
     from PIL import Image, ImageOps
 
-    with _opened(_checked_file(path)) as picture:
-        _refuse_large(picture)
-        if not convert:
-            _refuse_other_kinds(picture)
-        try:
-            upright = ImageOps.exif_transpose(picture)  # cameras save how they were held, and not the picture upright
-        except Exception as error:  # Pillow's decoders raise many kinds for a damaged file
-            raise PictureError(f"is damaged or cut off ({error}): copy or download it again") from None
-        return np.asarray(_in_colour(upright).resize((side, side), Image.Resampling.BILINEAR))
+    Image.MAX_IMAGE_PIXELS = MOST_MEGAPIXELS * 1_000_000
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what is damaged is told below
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(_checked_file(path), formats=FORMATS) as picture:
+                if not convert:
+                    _refuse_other_kinds(picture)
+                upright = ImageOps.exif_transpose(picture)  # cameras save how they were held, not the picture upright
+                return np.asarray(_in_colour(upright).resize((side, side), Image.Resampling.BILINEAR))
+    except PictureError:
+        raise
+    except (FileNotFoundError, NotADirectoryError):
+        raise PictureError("does not exist: check the path") from None
+    except (Image.DecompressionBombWarning, Image.DecompressionBombError):
+        raise PictureError(f"is too large (more than {MOST_MEGAPIXELS} megapixels): scale it down first") from None
+    except Image.UnidentifiedImageError:
+        raise PictureError("is not a picture that can be read here: save it as JPEG or PNG") from None
+    except Exception as error:  # Pillow raises many kinds for a damaged file
+        if getattr(error, "strerror", None):  # the system's own: not permitted, for instance
+            raise PictureError(f"cannot be read ({error.strerror})") from None
+        raise PictureError(f"is damaged or cut off ({error}): copy or download it again") from None
 
 
 def _checked_file(path):
-    try:
-        status = Path(path).stat()
-    except (FileNotFoundError, NotADirectoryError):
-        raise PictureError("does not exist: check the path") from None
-    except OSError as error:
-        raise PictureError(f"cannot be read ({error.strerror})") from None
+    status = Path(path).stat()
     if stat.S_ISDIR(status.st_mode):
         raise PictureError("is a folder: name the pictures in it")
     if not stat.S_ISREG(status.st_mode):
@@ -101,39 +118,9 @@ def _checked_file(path):
     return path
 
 
-def _opened(path):
-    from PIL import Image
-
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # what is too large or damaged is told below
-            return Image.open(path, formats=FORMATS)
-    except Image.DecompressionBombError:
-        raise PictureError(_too_large("far more than that")) from None
-    except Image.UnidentifiedImageError:
-        raise PictureError("is not a picture that can be read here: save it as JPEG or PNG") from None
-    except Exception as error:  # Pillow raises many kinds for a damaged head
-        if getattr(error, "strerror", None):  # the system's own: not permitted, for instance
-            raise PictureError(f"cannot be read ({error.strerror})") from None
-        raise PictureError(f"is damaged or cut off ({error}): copy or download it again") from None
-
-
-def _refuse_large(picture):
-    width, height = picture.size
-    megapixels = width * height / 1e6
-    if megapixels > MOST_MEGAPIXELS:
-        raise PictureError(_too_large(f"{width} x {height} pixels, {megapixels:.0f} megapixels"))
-
-
-def _too_large(size):
-    return f"is too large ({size}; the limit is {MOST_MEGAPIXELS} megapixels): scale it down first"
-
-
 def _refuse_other_kinds(picture):
     why = OTHER.get(picture.mode)
-    if (
-        getattr(picture, "is_animated", False) and picture.format != "MPO"
-    ):  # a camera's JPEG with a small copy of itself
+    if getattr(picture, "is_animated", False) and picture.format != "MPO":  # a camera's JPEG with a copy of itself
         why = f"a series of {picture.n_frames} pictures (animated, or of several pages)"
     elif "transparency" in picture.info:
         why = OTHER["RGBA"]
@@ -148,7 +135,9 @@ def _in_colour(picture):
 
     if picture.mode in DEEP:
         values = np.asarray(picture, dtype=float)
-        top = values.max() or 1 if picture.mode == "F" else 65535
+        if not np.isfinite(values).all():
+            raise PictureError("holds values that are no finite numbers: save it again")
+        top = max(values.max(), 0) or 1 if picture.mode == "F" else 65535
         picture = Image.fromarray((255 / top * values).clip(0, 255).astype(np.uint8))
     if picture.mode in TRANSPARENT or "transparency" in picture.info:
         white = Image.new("RGBA", picture.size, "white")
@@ -157,11 +146,14 @@ def _in_colour(picture):
 
 
 def classify(model, pixels):
-    """("cat" or "dog", its probability) for `pixels` (side, side, 3). Raises ModelError when it is not finite."""
+    """("cat" or "dog", its probability) for `pixels` (side, side, 3). Raises ModelError when there is none."""
     import numpy as np
 
-    dog = float(model.predict_on_batch(pixels[np.newaxis].astype("float32"))[0, 0])
-    if not 0 <= dog <= 1 or math.isnan(dog):
+    try:
+        dog = float(model.predict_on_batch(pixels[np.newaxis].astype("float32"))[0, 0])
+    except Exception as error:  # layers made for other inputs: for the numbers of words, say
+        raise ModelError(f"the model cannot judge a picture ({type(error).__name__}): run lab 08 again") from None
+    if not 0 <= dog <= 1:
         raise ModelError(f"the model gives {dog:g}, which is no probability: run lab 08 again")
     return ("dog", dog) if dog >= 0.5 else ("cat", 1 - dog)
 

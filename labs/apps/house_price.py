@@ -5,6 +5,9 @@
 AREA in m², AGE in years. FOLDER holds the two files that the lab saves: house_price.keras (the model) and
 house_price.json (how to scale its inputs). Exit codes: 0 when a price is printed, 1 when the model cannot be used,
 2 when a number cannot be.
+
+A model file from somebody else may hold code. So it is read in the safe mode of Keras, and not if it calls a function:
+with Keras 3.10, such functions would run what their maker wants.
 """
 
 import argparse
@@ -12,6 +15,7 @@ import json
 import math
 import os
 import sys
+import zipfile
 from pathlib import Path
 
 FEATURES = {  # name: (unit, lowest, highest, whole numbers only); beyond these it is no house
@@ -31,39 +35,48 @@ def read_scaling(folder):
     path = Path(folder) / SCALING
     try:
         scaling = json.loads(path.read_text(encoding="utf-8"))
-        low, high = ([float(value) for value in scaling[name]] for name in ("low", "high"))
-        unit = str(scaling["unit"])
+        low, high = scaling["low"], scaling["high"]
+        fits = len(low) == len(high) == len(FEATURES) and scaling["unit"].isprintable()
+        for a, b, (_, lowest, highest, _) in zip(low, high, FEATURES.values()):
+            fits = fits and lowest <= a < b <= highest
     except FileNotFoundError:
         raise ModelError(f"there is no {SCALING} in the folder {folder}: run lab 03, which saves it") from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ModelError(f"{path} cannot be read ({error}): run lab 03 again, which saves it anew") from None
-    if len(low) != len(FEATURES) or len(high) != len(FEATURES) or not all(a < b for a, b in zip(low, high)):
+    if not fits:
         raise ModelError(f"{path} is not a scaling of {len(FEATURES)} inputs: run lab 03 again, which saves it anew")
-    return {"low": low, "high": high, "unit": unit}
+    return scaling
 
 
 def estimate(folder, values, scaling):
     """The price that the model in `folder` gives for `values`, a list of three numbers, in the scaling's unit."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     path = Path(folder) / MODEL
-    if not path.is_file():
-        raise ModelError(f"there is no {MODEL} in the folder {folder}: run lab 03, which saves it")
     try:
+        with zipfile.ZipFile(path) as archive:
+            if '"function"' in json.dumps(json.loads(archive.read("config.json"))["config"]):
+                raise ValueError("a layer calls a function")
         import keras
         import numpy as np
+
+        model = keras.models.load_model(path, compile=False, safe_mode=True)
+    except FileNotFoundError:
+        raise ModelError(f"there is no {MODEL} in the folder {folder}: run lab 03, which saves it") from None
     except ModuleNotFoundError as error:
         raise ModelError(
             f"this Python has no package {error.name}: run the program with the course's own, in the course's folder "
             ".venv/bin/python or, on Windows, .venv\\Scripts\\python"
         ) from None
-    try:
-        model = keras.models.load_model(path)
     except Exception as error:  # Keras raises many kinds for a damaged file
         raise ModelError(f"{path} cannot be read as a Keras model ({type(error).__name__}): run lab 03 again") from None
-    if model.input_shape != (None, len(FEATURES)) or model.output_shape != (None, 1):
-        raise ModelError(f"{path} takes inputs of shape {model.input_shape}, not {len(FEATURES)} numbers: run lab 03")
+    takes, gives = (getattr(model, name, None) for name in ("input_shape", "output_shape"))  # None: it was never built
+    if takes != (None, len(FEATURES)) or gives != (None, 1):
+        raise ModelError(f"{path} takes shape {takes} and gives {gives}, not {len(FEATURES)} numbers: run lab 03 again")
     low, high = np.array(scaling["low"]), np.array(scaling["high"])
-    price = float(model.predict((np.array([values]) - low) / (high - low), verbose=0)[0, 0])
+    try:
+        price = float(model.predict((np.array([values]) - low) / (high - low), verbose=0)[0, 0])
+    except Exception as error:  # layers made for other inputs: for the numbers of words, say
+        raise ModelError(f"{path} cannot compute a price ({type(error).__name__}): run lab 03 again") from None
     if not math.isfinite(price):
         raise ModelError(f"{path} gives no finite price: its training went wrong, run lab 03 again")
     return price
@@ -109,4 +122,6 @@ def main(arguments=None):
 
 
 if __name__ == "__main__":
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # the unit may be what the terminal cannot show
     sys.exit(main())

@@ -1,9 +1,12 @@
 """Claims that hold a lab's text to its results."""
 
+import contextlib
+import reprlib
+
 import numpy as np
 
 from utils import runtime
-from utils.checks import stored
+from utils.checks import recorded
 
 
 class ClaimError(AssertionError):
@@ -21,29 +24,34 @@ def claim(what, measured, *, at_least=None, at_most=None, equals=None, within=0.
     digits: significant digits to print
     clock: True for a result that depends on the machine's speed; it is printed with a tilde
 
-    Raises ClaimError when the claim does not hold, ValueError when it says nothing or misses a data mode.
+    Raises ClaimError when the claim does not hold, ValueError when it says nothing, misses a data mode or is not about
+    numbers.
     """
-    (at_least, least), (at_most, most), (equals, exact) = map(_for_mode, (at_least, at_most, equals))
-    values = np.asarray(measured, dtype=float)
-    holds, said = [np.isfinite(values)], []
-    if at_least is not None:
-        holds.append(values >= _like(values, at_least, what))
-        said.append(f"at least {least}")
-    if at_most is not None:
-        holds.append(values <= _like(values, at_most, what))
-        said.append(f"at most {most}")
-    if equals is not None:
-        holds.append(np.abs(values - _like(values, equals, what)) <= within)
-        said.append(f"{exact} give or take {within:g}" if within else f"exactly {exact}")
+    values, tests, said = _numbers(measured, what), [], []
+    for bound, words, compare in (
+        (at_least, "at least {}", np.greater_equal),
+        (at_most, "at most {}", np.less_equal),
+        (equals, f"{{}} give or take {within:g}" if within else "exactly {}", lambda a, b: np.abs(a - b) <= within),
+    ):
+        if bound is not None:
+            bound, text = _for_mode(bound)
+            tests.append((compare, _like(values, bound, what)))
+            said.append(words.format(text))
     if not said:
         raise ValueError(f"the claim {what!r} has no bound: give at_least, at_most or equals")
-    said = ", ".join(said)
+
+    def holds(values):
+        return np.isfinite(values).all() and all(compare(values, bound).all() for compare, bound in tests)
+
+    held, said = holds(values), ", ".join(said)
+    while not held and holds(_rounded(values, digits)):  # or the message would show numbers that do as the text says
+        digits += 1
     shown = ("~" if clock else "") + _text(values, digits)
-    if not np.all(holds):
+    if not held:
         raise ClaimError(
             f"✘ {what}: {shown}, but the text says {said} (on {runtime.data_mode()} data). If you changed a cell "
             "above, that is why: good, now explain the difference, or undo the change to go on. If you changed "
-            f"nothing, restart the kernel and run all cells from the top. {stored.unlike()}"
+            f"nothing, restart the kernel and run all cells from the top. {recorded.unlike()}"
         )
     print(f"✔ {what}: {shown} ({said})")
 
@@ -51,7 +59,7 @@ def claim(what, measured, *, at_least=None, at_most=None, equals=None, within=0.
 def _for_mode(bound):
     """The bound of this data mode, and in words, with those of other modes."""
     if not isinstance(bound, dict):
-        return bound, "" if bound is None else _text(bound)
+        return bound, _text(bound)
     if set(bound) != set(runtime.MODES):
         raise ValueError(f"a bound for {', '.join(map(str, bound))}: give one for each of {', '.join(runtime.MODES)}")
     mode = runtime.data_mode()
@@ -59,11 +67,25 @@ def _for_mode(bound):
     return bound[mode], _text(bound[mode]) + "".join(others)
 
 
+def _numbers(values, what):
+    with contextlib.suppress(Exception):  # whatever a value's own conversion raises
+        array = np.asarray(values)
+        if array.dtype == object:  # numbers of sympy and the like; text has no such method
+            array = np.reshape([value.__float__() for value in array.flat], array.shape)
+        if np.can_cast(array.dtype, float, "same_kind"):
+            return array.astype(float)
+    raise ValueError(f"the claim {what!r} compares numbers, but was given {reprlib.repr(values)}")
+
+
 def _like(values, bound, what):
-    bound = np.asarray(bound, dtype=float)
+    bound = _numbers(bound, what)
     if bound.shape != values.shape:
         raise ValueError(f"the claim {what!r} compares shape {values.shape} with a bound of shape {bound.shape}")
     return bound
+
+
+def _rounded(values, digits):
+    return np.reshape([float(f"{value:.{digits}g}") for value in values.flat], values.shape)
 
 
 def _text(values, digits=None):

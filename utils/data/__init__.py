@@ -10,21 +10,15 @@ import io
 import numpy as np
 
 from utils import runtime
-from utils.data import fetch, files, pictures, samples, sets
-from utils.data.files import DataError
+from utils.data import fetch, folders, samples, sets
+from utils.data.fetch import DataError
 from utils.data.sets import CIFAR10_CLASSES, FASHION_CLASSES
 
-__all__ = [
-    "CIFAR10_CLASSES",
-    "FASHION_CLASSES",
-    "DataError",
-    "cats_vs_dogs",
-    "cifar10",
-    "fashion_mnist",
-    "house_prices",
-    "houses",
-    "mnist",
-]
+__all__ = ["CIFAR10_CLASSES", "FASHION_CLASSES", "SAMPLES", "DataError"]
+__all__ += ["cats_vs_dogs", "cifar10", "fashion_mnist", "house_prices", "houses", "mnist"]
+
+SAMPLES = {file.split(".")[0]: file for file in sets.SHIPPED}
+"""The file in data/ that each loader reads in sample mode, as {"mnist": "mnist.zip"}: it has the loader's name."""
 
 
 def mnist(mode=None):
@@ -72,20 +66,11 @@ def cats_vs_dogs(mode=None):
 
     Raises DataError when the data are not to be had, ValueError for an unknown mode.
     """
-    chosen = _mode(mode)
-    dataset = sets.CATS_VS_DOGS
-    if chosen == "sample":
-        archive = io.BytesIO(files.read_shipped(dataset.sample, sets.SHIPPED[dataset.sample]))
-        entries = dataset.read(archive)
-        origin = ""
-    else:
-        archive = files.cache_folder() / dataset.file
-        entries, place = fetch.obtain(dataset)
-        origin = f", {dataset.file} from {place}"
-    folder = pictures.unpacked(archive, entries, files.cache_folder() / f"cats_vs_dogs_{chosen}")
-    cats, dogs, more_cats, more_dogs = dataset.counts.values()
+    chosen, pictures, origin = _loaded(sets.CATS_VS_DOGS, sets.CATS_VS_DOGS.check, mode)
+    folder = folders.unpacked(pictures, fetch.cache_folder() / f"cats_vs_dogs_{chosen}")
+    cats, dogs, more_cats, more_dogs = sets.CATS_VS_DOGS.counts.values()
     print(
-        f"{dataset.name}, {chosen}: {cats} cats and {dogs} dogs for training, "
+        f"Cats vs dogs, {chosen}: {cats} cats and {dogs} dogs for training, "
         f"{more_cats} cats and {more_dogs} dogs for validation{origin}"
     )
     return folder
@@ -110,22 +95,19 @@ def houses():
     return table[:, :3], table[:, 3]
 
 
-def _mode(mode):
-    if mode is None:
-        return runtime.data_mode()
-    if mode not in runtime.MODES:
+def _loaded(dataset, read_sample, mode):
+    """The mode in force, the content of the sample or full set, and the words on where a full set comes from."""
+    if mode not in (None, *runtime.MODES):
         raise ValueError(f"mode={mode!r}, but data come as 'sample' or 'full': choose one of the two")
-    return mode
+    chosen = mode or runtime.data_mode()
+    if chosen == "sample":
+        return chosen, read_sample(samples.shipped(dataset.sample)), ""
+    content, place = fetch.obtain(dataset)
+    return chosen, content, f", from {place}"
 
 
 def _images(dataset, mode):
-    chosen = _mode(mode)
-    if chosen == "sample":
-        arrays = samples.read(files.read_shipped(dataset.sample, sets.SHIPPED[dataset.sample]), dataset.shape)
-        origin = ""
-    else:
-        arrays, place = fetch.obtain(dataset)
-        origin = f", from {place}"
+    chosen, arrays, origin = _loaded(dataset, lambda sample: samples.read(sample, dataset.shape), mode)
     x_train, y_train, x_test, y_test = arrays.values()
     print(f"{dataset.name}, {chosen}: {len(x_train)} training and {len(x_test)} test images{origin}")
     return (x_train, y_train), (x_test, y_test)
@@ -133,5 +115,4 @@ def _images(dataset, mode):
 
 def _table(name):
     """The numbers of a CSV file that ships with the course, without its header line: float, shape (rows, columns)."""
-    content = files.read_shipped(name, sets.SHIPPED[name])
-    return np.loadtxt(io.StringIO(content.decode()), delimiter=",", skiprows=1)
+    return np.loadtxt(io.StringIO(samples.shipped(name).decode()), delimiter=",", skiprows=1)

@@ -1,23 +1,48 @@
 """The file formats in which the full sets come, each read into four arrays named as in ARRAYS."""
 
-import gzip
 import io
 import json
 import pickle
 import tarfile
+import zlib
+from pathlib import PurePosixPath
 
 import numpy as np
 
 ARRAYS = ("x_train", "y_train", "x_test", "y_test")
+IDX_NAMES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
+CIFAR_BATCHES = [f"data_batch_{number}" for number in range(1, 6)]
+LIMIT = 500_000_000
+"""Bytes that a file may unpack to; no full set needs half as many."""
 
 
-def tar_members(file, mode):
-    """The regular files of a tar archive as {name: bytes}; nothing is unpacked to disk.
+def opened(paths):
+    """The files at `paths` as {name: bytes}; in place of a tar archive those that it holds, without their folders.
 
-    `file` is open for reading bytes, `mode` as in tarfile.open.
+    Nothing is unpacked to disk. Raises ValueError when an archive would grow beyond LIMIT.
     """
-    with tarfile.open(fileobj=file, mode=mode) as archive:
-        return {member.name: archive.extractfile(member).read() for member in archive if member.isreg()}
+    files = {}
+    for path in paths:
+        if path.name.endswith((".tar", ".tar.gz", ".tgz")):
+            files.update(_members(path))
+        else:
+            files[path.name] = path.read_bytes()
+    return files
+
+
+def _members(path):
+    files, size = {}, 0
+    try:
+        with tarfile.open(path) as archive:
+            for member in archive:
+                size += member.size
+                if size > LIMIT:
+                    raise ValueError(f"{path.name} unpacks to more than {LIMIT / 1e6:.0f} MB")
+                if member.isreg():
+                    files[PurePosixPath(member.name).name] = archive.extractfile(member).read()
+    except tarfile.TarError as error:
+        raise ValueError(f"{path.name} is no whole tar archive") from error
+    return files
 
 
 def keras_npz(files):
@@ -26,19 +51,20 @@ def keras_npz(files):
         return {name: stored[name] for name in ARRAYS}
 
 
-def idx(files, folder="", suffix=""):
-    """Four files in MNIST's own IDX format (gzipped where `suffix` is ".gz"): {name: array}."""
+def idx(files):
+    """Four files in MNIST's own IDX format, each plain or gzipped: {name: array}."""
 
-    def array(name):
-        content = files[folder + name + suffix]
-        return idx_array(gzip.decompress(content) if suffix == ".gz" else content)
+    arrays = {}
+    for array, name in zip(ARRAYS, IDX_NAMES, strict=True):
+        arrays[array] = idx_array(files[name] if name in files else _gunzipped(files, f"{name}.gz"))
+    return arrays
 
-    return {
-        "x_train": array("train-images-idx3-ubyte"),
-        "y_train": array("train-labels-idx1-ubyte"),
-        "x_test": array("t10k-images-idx3-ubyte"),
-        "y_test": array("t10k-labels-idx1-ubyte"),
-    }
+
+def _gunzipped(files, name):
+    content = zlib.decompressobj(wbits=31).decompress(files[name], LIMIT + 1)  # 31: with gzip's header
+    if len(content) > LIMIT:
+        raise ValueError(f"{name} unpacks to more than {LIMIT / 1e6:.0f} MB")
+    return content
 
 
 def idx_array(content):
@@ -51,21 +77,18 @@ def idx_array(content):
 
 
 def cifar_batches(files):
-    """CIFAR-10 as its authors ship it, pickles in a tar archive: {name: array}.
+    """CIFAR-10 as its authors ship it, pickles: {name: array}.
 
-    A pickle can run code when it is read, so the archive's SHA-256 must have been checked before.
+    A pickle can run code when it is read, so the SHA-256 of the archive must have been checked before.
     """
-    members = tar_members(io.BytesIO(files["cifar-10-python.tar.gz"]), "r:gz")
 
     def split(*names):
-        batches = [pickle.loads(members[f"cifar-10-batches-py/{name}"], encoding="bytes") for name in names]
+        batches = [pickle.loads(files[name], encoding="bytes") for name in names]
         planes = np.concatenate([batch[b"data"] for batch in batches]).reshape(-1, 3, 32, 32)
         labels = np.concatenate([batch[b"labels"] for batch in batches]).astype(np.uint8)
         return planes.transpose(0, 2, 3, 1), labels  # colour planes first in the file, colours last in the array
 
-    x_train, y_train = split(*(f"data_batch_{number}" for number in range(1, 6)))
-    x_test, y_test = split("test_batch")
-    return {"x_train": x_train, "y_train": y_train, "x_test": x_test, "y_test": y_test}
+    return dict(zip(ARRAYS, (*split(*CIFAR_BATCHES), *split("test_batch")), strict=True))
 
 
 def cifar_strips(files):
@@ -75,16 +98,12 @@ def cifar_strips(files):
     def images(*names):
         rows = []
         for name in names:
-            with Image.open(io.BytesIO(files[f"package/{name}.png"])) as strip:
+            with Image.open(io.BytesIO(files[f"{name}.png"])) as strip:
                 rows.append(np.asarray(strip.convert("RGB")).reshape(-1, 32, 32, 3))
         return np.concatenate(rows)
 
     def labels(name):
-        return np.array(json.loads(files[f"package/{name}.json"]), np.uint8)
+        return np.array(json.loads(files[f"{name}.json"]), np.uint8)
 
-    return {
-        "x_train": images(*(f"data_batch_{number}" for number in range(1, 6))),
-        "y_train": labels("train_lables"),  # spelt so in the package
-        "x_test": images("test_batch"),
-        "y_test": labels("test_lables"),
-    }
+    splits = images(*CIFAR_BATCHES), labels("train_lables"), images("test_batch"), labels("test_lables")  # spelt so
+    return dict(zip(ARRAYS, splits, strict=True))

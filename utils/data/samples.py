@@ -1,12 +1,34 @@
-"""The image samples that ship with the course: sheets of small pictures in a zip archive."""
+"""What ships with the course: files in data/, and image samples, sheets of small pictures in a zip archive."""
 
+import hashlib
 import io
 import zipfile
 
 import numpy as np
 
+from utils import runtime
+from utils.data import sets
+from utils.data.fetch import DataError
+
 SIDE = 10
 """A sheet shows SIDE × SIDE images, row by row."""
+
+
+def shipped(name):
+    """The bytes of the file `name` in the course's data folder. DataError when it is missing, unreadable or altered."""
+    path = runtime.COURSE / "data" / name
+    cure = f"Restore it with 'git checkout -- data/{name}' in the course's folder {runtime.COURSE}"
+    cure += ", or download the course again."
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        said = f"The file {path}, which ships with the course, is missing or cannot be read ({error})."
+        raise DataError(f"{said} {cure}") from error
+    found, expected = hashlib.sha256(content).hexdigest(), sets.SHIPPED[name]
+    if found != expected:
+        said = f"The file {path} is not the one that ships with the course: its SHA-256 is {found}"
+        raise DataError(f"{said} and should be {expected}. {cure}")
+    return content
 
 
 def read(content, shape):

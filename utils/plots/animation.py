@@ -6,7 +6,7 @@ import io
 from IPython.display import display
 from matplotlib.figure import Figure
 
-from utils.plots.describe import describe
+from utils.plots.alt_text import describe
 from utils.plots.style import in_colours, rendered
 
 

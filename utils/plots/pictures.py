@@ -1,12 +1,12 @@
 """Pictures and tables of numbers, drawn side by side.
 
-The rules of utils.plots.figures hold: data in, the axes returned, `title` states what to see.
+The rules of utils.plots.charts hold: data in, the axes returned, `title` states what to see.
 """
 
 import matplotlib.pyplot as plt
 import numpy as np
 
-from utils.plots.describe import MOST_LISTED
+from utils.plots.alt_text import MOST_LISTED
 
 GAP = 0.08  # between pictures, as a share of their width
 
@@ -26,7 +26,7 @@ def images(pictures, labels=None, *, title, columns=None, signed=False, each=Fal
     Raises ValueError when the shape is not one of these, or there is not one label for each picture.
     """
     pictures = np.asarray(pictures)
-    if pictures.ndim not in (3, 4) or (pictures.ndim == 4 and pictures.shape[3] != 3) or not len(pictures):
+    if pictures.ndim not in (3, 4) or (pictures.ndim == 4 and pictures.shape[3] != 3) or not pictures.size:
         raise ValueError(
             f"pictures of shape {pictures.shape}: give (n, rows, columns) for grey ones or (n, rows, columns, 3) for "
             "colour; one picture alone becomes picture[np.newaxis], and a last axis of 1 goes by picture[..., 0]"
@@ -92,8 +92,13 @@ def matrix(values, *, title, xlabel="", ylabel="", columns=None, rows=None, digi
     columns, rows: the names along the sides; without them the numbers from 0
     digits: after the decimal point; None for whole numbers as they are, others with two significant digits
     signed: True to colour blue below 0 and orange above
+
+    True and False are shown as 1 and 0. Raises ValueError when the values are no table of numbers.
     """
     values = np.asarray(values)
+    if values.ndim != 2 or not values.size or values.dtype.kind not in "biuf":
+        raise ValueError(f"a table is an array (rows, columns) of numbers, not {values.shape} of {values.dtype}")
+    values = values.astype(int) if values.dtype == bool else values
     high, wide = values.shape
     if axes is None:
         axes = plt.figure(figsize=(min(9.0, 1.6 + 0.55 * wide), min(9.0, 1.2 + 0.5 * high))).add_subplot()

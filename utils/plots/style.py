@@ -8,7 +8,7 @@ from IPython import get_ipython
 from matplotlib.figure import Figure
 from PIL import Image
 
-from utils.plots.describe import describe
+from utils.plots.alt_text import describe
 
 # Okabe and Ito (2008), Color Universal Design
 BLUE, ORANGE, GREEN, PURPLE, SKY, YELLOW = COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")

@@ -1,18 +1,19 @@
 """A canvas to draw on, with what is made of the drawing beside it, and a static twin that shows a stored drawing."""
 
 import html
-import traceback
 from pathlib import Path
 
+import anywidget
 import ipywidgets
 import numpy as np
 import traitlets
 
-from utils.widgets.live import drawn, image, show
+from utils.widgets.shown import drawn, image, show
 
 SIDE = 280  # pixels of the canvas, in rows and in columns
 PEN = 22  # the pen's width in pixels, to begin with
 THINNEST, THICKEST = 8, 40
+BLANK = "<p>Nothing is drawn yet. Draw on the canvas; it is read when you lift the pen.</p>"
 
 
 def stroke_picture(strokes, width=PEN):
@@ -49,65 +50,13 @@ def _add_segment(ink, start, end, radius):
     np.maximum(area, (radius + 0.5 - distance).clip(0, 1), out=area)
 
 
-class Sketchpad:
-    """A canvas; when the pen is lifted, `draw` shows beside it what it makes of the drawing.
+class Canvas(anywidget.AnyWidget):
+    """What the reader draws on; `drawing` holds {"strokes", "widths": one for each, "reading": never sent twice}."""
 
-    canvas: the widget to draw on; result: an ipywidgets.HTML that holds the image, or why there is none;
-    drawing: the last one read, an array (280, 280) of uint8, or None
-
-    Raises ModuleNotFoundError with the command to run when anywidget is missing.
-    """
-
-    BLANK = "<p>Nothing is drawn yet. Draw on the canvas; it is read when you lift the pen.</p>"
-
-    def __init__(self, draw, panels, size):
-        self._draw, self._panels, self._size = draw, panels, size
-        self.drawing = None
-        self.canvas = _canvas()
-        self.canvas.observe(self._read, names="drawing")
-        self.result = ipywidgets.HTML(self.BLANK)
-        self.view = ipywidgets.HBox([self.canvas, self.result], layout={"flex_flow": "row wrap"})
-
-    def _read(self, change):
-        try:
-            self.drawing = stroke_picture(change["new"]["strokes"], change["new"]["widths"])
-            self.result.value = self._answer()
-        except Exception as error:  # here it would reach no reader: front ends hide what a widget's callback raises
-            self.result.value = _told(error)
-
-    def _answer(self):
-        if not self.drawing.any():
-            return self.BLANK
-        return image(drawn(self._draw, [{"picture": self.drawing}], self._panels, self._size))
-
-
-def _canvas():
-    try:
-        import anywidget
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            f"The live canvas needs the package {error.name!r}. Run %pip install anywidget in a cell, "
-            "restart the kernel and reload the page.",
-            name=error.name,
-        ) from error
-
-    class Canvas(anywidget.AnyWidget):
-        _esm = Path(__file__).with_name("canvas.js")
-        side = traitlets.Int(SIDE).tag(sync=True)
-        pens = traitlets.Dict({"min": THINNEST, "max": THICKEST, "value": PEN}).tag(sync=True)
-        # {"strokes": as for stroke_picture(), "widths": one for each, "reading": a number that is never sent twice}
-        drawing = traitlets.Dict().tag(sync=True)
-
-    return Canvas()
-
-
-def _told(error):
-    words = html.escape(f"{type(error).__name__}: {error}")
-    trace = html.escape("".join(traceback.format_exception(type(error), error, error.__traceback__)))
-    return (
-        f'<p role="alert"><strong>The drawing could not be read.</strong> {words}</p>'
-        f"<details><summary>Where it happened</summary><pre>{trace}</pre></details>"
-    )
+    _esm = Path(__file__).with_name("canvas.js")
+    side = traitlets.Int(SIDE).tag(sync=True)
+    pens = traitlets.Dict({"min": THINNEST, "max": THICKEST, "value": PEN}).tag(sync=True)
+    drawing = traitlets.Dict().tag(sync=True)
 
 
 def sketch(draw, stored, *, panels=1, size=(3.0, 3.2)):
@@ -118,7 +67,7 @@ def sketch(draw, stored, *, panels=1, size=(3.0, 3.2)):
     stored: list of such pictures; each is one row of the static figure
     size: of one panel, in inches
 
-    Returns the Sketchpad; or None where anywidget is missing: then a sentence below the figure says what to install.
+    Returns the live view, a widget with the canvas and the result as its children.
     Raises ValueError when a stored drawing is not such a picture.
     """
     for picture in stored:
@@ -129,16 +78,24 @@ def sketch(draw, stored, *, panels=1, size=(3.0, 3.2)):
                 f"makes them, but one is an array {picture.shape} of {picture.dtype} with {picture.sum()} in all"
             )
     figure = drawn(draw, [{"picture": picture} for picture in stored], panels, size)
+    canvas, result = Canvas(), ipywidgets.HTML(BLANK)
+
+    def read(change):
+        try:
+            picture = stroke_picture(change["new"]["strokes"], change["new"]["widths"])
+            rows = [{"picture": picture}]
+            result.value = image(drawn(draw, rows, panels, size)) if picture.any() else BLANK
+        except Exception as error:  # here it would reach no reader: front ends hide what a widget's callback raises
+            words = html.escape(f"{type(error).__name__}: {error}")
+            result.value = f'<p role="alert"><strong>The drawing could not be read.</strong> {words}</p>'
+
+    canvas.observe(read, names="drawing")
     shows = "a stored drawing" if len(stored) == 1 else f"{len(stored)} stored drawings"
-    try:
-        pad = Sketchpad(draw, panels, size)
-    except ModuleNotFoundError as error:
-        show(figure, None, f"{error} The figure above shows {shows}.")
-        return None
     words = (
         f"Live: a canvas to draw on with mouse, finger or pen, a slider for the pen's width from {THINNEST} to "
         f"{THICKEST} pixels, at {PEN}, and buttons Clear and Read. "
         f"Run this cell in Jupyter or Colab to draw; the figure above shows {shows}."
     )
-    show(figure, pad.view, words)
-    return pad
+    view = ipywidgets.HBox([canvas, result], layout={"flex_flow": "row wrap"})
+    show(figure, view, words)
+    return view

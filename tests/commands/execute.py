@@ -1,0 +1,100 @@
+"""Executes labs from top to bottom and stores them in normal form.
+
+A lab that stops with an error is left as it was. With the lab it stores what the checks of its exercises say
+(tests/records/exercises/NAME.txt: read it when an exercise changed), what checks.why() knows of the stored runs
+(utils/checks/recorded.json), and the README's picture, where the lab draws it. `--check` executes nothing: it only says
+which files are not in normal form.
+"""
+
+import base64
+import json
+import os
+import re
+from decimal import Decimal
+from pathlib import Path
+
+from tests.course.compare import Tolerance, differences
+from tests.course.kernel import CellStopped, LabKernel
+from tests.course.lab import COURSE, RECORDS, Lab, labs, normalise, text_of, write
+from utils.checks.recorded import RECORD, fingerprint
+
+EXACT = Tolerance(Decimal(0), Decimal(0), Decimal(0), 0.0)
+
+
+def arguments(parser):
+    parser.add_argument("labs", nargs="*", default=[], metavar="LAB", help="notebooks; all labs if none is named")
+    parser.add_argument("--check", action="store_true", help="only say which files are not in normal form")
+
+
+def main(options):
+    if options.check:
+        others = [path for path in options.labs if path.read_bytes() != text_of(normalise(Lab(path).notebook)).encode()]
+        for path in others:
+            print(f"{path} is not in normal form: python -m tests execute {path}")
+        return int(bool(others))
+    if os.environ.get("LABS_DATA", "sample") != "sample":
+        raise ValueError("the labs are stored as they run on the sample data: unset LABS_DATA")
+    for path in options.labs:
+        print(f"{path}: ", end="", flush=True)
+        print("executed and stored" if execute(path) else "executed, its outputs are as they were")
+    return 0
+
+
+def execute(path: Path) -> bool:
+    """Executes a lab in a fresh kernel and stores it in normal form, with what else is stored of it.
+
+    Outputs that differ from the stored ones by nothing but the clock keep their stored form, so that executing an
+    unchanged lab changes nothing in its file.
+
+    Returns:
+        Whether the file changed.
+
+    Raises:
+        ValueError: the file is not a notebook.
+        CellStopped: a cell did not reach its end; the file is as it was.
+    """
+    lab = Lab(path)
+    normalise(lab.notebook)
+    with LabKernel(lab) as kernel:
+        for code in lab.code:
+            try:
+                outputs = kernel.run(code)
+            except CellStopped as stop:
+                raise CellStopped(f"{code} stopped: {stop}. The file is as it was.", stop.details) from None
+            cell, fresh = code.cell, "setup" in code.tags  # the setup cell's report tells which versions ran
+            if fresh or cell.execution_count is None or differences(cell.outputs, outputs, EXACT):
+                cell.outputs = outputs
+            cell.execution_count = code.number
+        said = kernel.exercises() if lab.tagged("check") else ""
+    changed = write(path, text_of(normalise(lab.notebook)))
+    if path.resolve() in labs():
+        if said:
+            write(RECORDS / "exercises" / f"{path.stem}.txt", said)
+        write(RECORD, recorded())
+        take_picture(lab)
+    return changed
+
+
+def recorded() -> str:
+    """What `checks.why` knows of the labs as they are stored, as its file's text."""
+    report, known = [], {}
+    for lab in map(Lab, labs()):
+        report = report or "".join(output.get("text", "") for output in lab.setup.cell.outputs).splitlines()
+        cells = [code for code in lab.code if code.place != lab.setup.place]
+        exercises = {}
+        for place, code in enumerate(cells):
+            if "exercise" in code.tags:
+                exercises |= dict.fromkeys(re.findall(r"^def (\w+)\(", code.cell.source, re.M), place)
+        known[lab.path.stem] = {"cells": [fingerprint(code.cell.source) for code in cells], "exercises": exercises}
+    rows = (f"  {json.dumps(name)}: {json.dumps(facts, ensure_ascii=False)}" for name, facts in known.items())
+    report = json.dumps(report, ensure_ascii=False)
+    return f'{{\n "report": {report},\n "labs": {{\n' + ",\n".join(rows) + "\n }\n}\n"
+
+
+def take_picture(lab: Lab):
+    """The README shows the animation of one lab: writes it anew if it is this one's. Its file has the lab's name."""
+    picture = COURSE / ".github" / f"{lab.path.stem[3:]}.png"
+    outputs = [output for code in lab.code for output in code.cell.outputs]
+    animations = [output for output in outputs if "Animation" in output.get("data", {}).get("text/plain", "")]
+    if picture.exists() and animations:
+        picture.write_bytes(base64.b64decode(animations[0].data["image/png"]))

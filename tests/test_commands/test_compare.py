@@ -1,0 +1,419 @@
+"""What counts as equal: each rule of tests/course/compare.py, with a pair that must be equal and one that must not."""
+
+import base64
+import io
+from decimal import Decimal
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image, ImageDraw
+
+from tests.course.compare import Tolerance, differences, numbers
+from tests.course.lab import WIDGET_VIEW
+from utils import data
+
+REPORT = """Python 3.12.1, TensorFlow 2.21.0, Keras 3.15.1 on tensorflow, NumPy 2.5.5
+Device: CPU, 2 cores. Seed: 0
+Data: sample (ships with the course)
+"""
+
+
+def stdout(text, name="stdout"):
+    return {"output_type": "stream", "name": name, "text": text}
+
+
+def display(metadata=None, **data):
+    data = {kind.replace("_", "/", 1): content for kind, content in data.items()}
+    return {"output_type": "display_data", "data": data, "metadata": metadata or {}}
+
+
+def gaps(expected, got, *tags):
+    """The differences between two printed texts under a cell's tags."""
+    return differences([stdout(expected)], [stdout(got)], Tolerance.from_tags(tags))
+
+
+@pytest.mark.parametrize(
+    ("expected", "got", "tags"),
+    [
+        ("loss 0.500000", "loss 0.500005", []),  # the edge of rtol 1e-5
+        ("loss -715.66669", "loss -715.66", []),
+        ("loss 1e-7", "loss 1.000001e-07", []),
+        ("[0.  1.5]", "[1e-9 1.5]", ["tolerance-1e-8"]),
+        ("accuracy 0.95", "accuracy 0.96", ["tolerance-0.01"]),  # the edge, in decimal
+        ("loss 200.0", "loss 209.9", ["rtol-0.05"]),
+        ("steps 100 of 0.5", "steps 102 of 0.5", ["counts-2"]),
+        ("12,000 right", "11,998 right", ["counts-2"]),
+        ("1", "0.999999", []),
+        ("gap −0.5", "gap -0.500001", []),
+        ("12,000.5", "12,000.6", []),
+        ("12_000.5 0.9x", "12_000.6 0.900001x", []),
+        ("[0. 1. 2.]", "[0. 1.000001 2.]", []),
+        (" [1.\n  2.]", " [1.000001\n  2.]", []),
+        ("-0.00", "0.00", []),
+        ("0.50 0.75", "0.5 0.750001", []),  # a neighbour moved, so the width may change
+        ("[[ 9.99999]\n [ 8.5]]", "[[10.00001]\n [ 8.5]]", []),
+        ("loss  9.99999 ok", "loss 10.00001 ok", []),
+        ("nan inf -inf", "nan inf -inf", []),
+        ("a  \nb\n", "a\nb", []),
+        ("\x1b[1m3/3\x1b[0m", "3/3", []),
+        ("✔ a: 0.93 (0.5 give or take 0.5)", "✔ a: 0.94 (0.500001 give or take 0.5)", ["tolerance-1"]),
+        ("a: 0.93 (at least 0.9)", "a: 0.94 (at least 0.8)", ["tolerance-1"]),  # no claim
+        ("took ~0.8 ms", "took ~12.3 µs", []),
+        ("~61 images per second", "~1,204 images per second", []),
+        ("~9 s later", "~1.5 min later", []),
+        ("sum   ~0.8 ms  ok", "sum ~102.8 ms  ok", []),
+        ("✔ a: 0.93 (or 0.9)", "✔ a: 0.94 (or 0.8)", ["tolerance-1"]),
+    ],
+)
+def test_equal(expected, got, tags):
+    assert gaps(expected, got, *tags) == []
+
+
+@pytest.mark.parametrize(
+    ("expected", "got", "tags", "reason"),
+    [
+        ("loss 0.50000", "loss 0.50001", [], "0.50000 became 0.50001, off by 0.00001, tolerance 0.00000500"),
+        ("loss 0.50001", "loss 0.50000", [], "off by 0.00001"),
+        ("loss 0.5", "loss -0.5", [], "off by 1.0"),
+        ("accuracy 0.95", "accuracy 0.961", ["tolerance-0.01"], "off by 0.011, tolerance 0.01"),
+        ("26 x 26 pixels", "31 x 31 pixels", ["rtol-0.9", "tolerance-200"], "26 became 31, off by 5, tolerance 0"),
+        ("3 of 0.5", "6 of 0.5", ["counts-2"], "3 became 6, off by 3, tolerance 2"),
+        ("0.5", "0.6", ["counts-2"], "off by 0.1"),
+        ("+5", "5", [], "+5 became 5"),
+        ("0.50", "0.5", [], "0.50 became 0.5"),
+        ("12,000", "12000", [], "12,000 became 12000"),
+        ("loss 200.0", "loss 211.0", ["rtol-0.05"], "off by 11.0, tolerance 10.0"),
+        ("loss 0.5000", "loss 0.5001", ["figure-0.9"], "off by 0.0001"),
+        ("loss 0.00001", "loss 0.00002", ["rtol-0.05"], "off by 0.00001"),
+        ("steps 100000", "steps 100001", [], "100000 became 100001, off by 1, tolerance 0"),
+        ("9007199254740993", "9007199254740992", [], "off by 1"),
+        ("steps 1000000", "steps 1000001", ["tolerance-0.5"], "off by 1"),
+        ("[100000. 2.]", "[100001. 2.]", [], "off by 1"),
+        ("12,000", "12,001", [], "off by 1"),
+        ("step 3.", "step 4.", [], "became 4"),
+        ("2", "2.0", [], "2 became 2.0"),
+        ("1e-7", "2e-7", [], "off by 1e-7"),
+        ("loss 0.5", "loss nan", ["tolerance-9"], "the text differs"),
+        ("inf", "-inf", ["tolerance-9"], "the text differs"),
+        ("test accuracy 0.95", "train accuracy 0.95", ["tolerance-9"], "the text differs"),
+        ("Conv2D", "Conv3D", ["tolerance-9"], "the text differs"),
+        ("28x28", "28x29", ["tolerance-9"], "the text differs"),
+        ("Keras 3.15.1", "Keras 3.15.2", ["tolerance-9"], "the text differs"),
+        ("sha 1e5f20", "sha 1e6f20", ["tolerance-9"], "the text differs"),
+        ("3 - 0.5", "3 + 0.5", ["tolerance-9"], "the text differs"),
+        ("0.9x", "0.9s", ["tolerance-9"], "the text differs"),
+        ("5 s", "6 s", [], "5 became 6"),
+        ("smallest 0.25 min, 0.9 max", "smallest 0.95 min, 0.9 max", [], "0.25 became 0.95"),
+        ("0.5 h, 0.3 w", "0.9 h, 0.3 w", [], "0.5 became 0.9"),
+        ("w = 0.5 s = 3", "w = 0.9 s = 3", [], "0.5 became 0.9"),
+        ("3/3 - 1s - 9ms/step - loss: 0.5", "3/3 - 1s - 8ms/step - loss: 0.5", [], "the text differs"),
+        ("split 1:20:30", "split 1:55:30", [], "became"),
+        ("array[0:10:02]", "array[0:99:02]", [], "became"),
+        ("hash 0xdeadbeef", "hash 0xfeedface", ["figure-0.9"], "the text differs"),
+        ("0.8 ms", "~0.8 ms", [], "the text differs"),
+        ("~0.8 epochs", "~0.8 steps", [], "the text differs"),
+        ("≈ 0.5", "≈ 0.6", [], "0.5 became 0.6"),
+        ("Adam", "adam", [], "the text differs"),
+        ("a b", "a  b", [], "the text differs"),
+        ("a 9 b", "a 10  b", [], "9 became 10"),
+        ("one two 9", "onetwo 10", ["counts-1"], "the text differs"),
+        ("1\n2\n3", "1\n3", [], "3 lines became 2"),
+        ("1\n2", "1\n2\n3", [], "2 lines became 3"),
+        ("1 2", "1 2 3", [], "the text differs"),
+        ("✔ a: 0.93 (at least 0.9)", "✔ a: 0.93 (at least 0.8)", ["tolerance-1"], "0.9 became 0.8, off by 0.1, toler"),
+        (
+            "✔ a: 0.93 (at most 1.5, on full data 2)",
+            "✔ a: 0.93 (at most 1.5, on full data 3)",
+            ["rtol-0.9"],
+            "2 became",
+        ),
+        ("✔ a: 3 (exactly 3)", "✔ a: 3 (exactly 4)", ["counts-1"], "3 became 4, off by 1, tolerance 0"),
+        ("✔ a: 0.9 (1 give or take 0.1)", "✔ a: 0.9 (1 give or take 0.2)", ["tolerance-1"], "0.1 became 0.2"),
+        ("✔ 4 as 9: 8 (at least 3)", "✔ 5 as 9: 8 (at least 3)", ["counts-2"], "4 became 5, off by 1, tolerance 0"),
+        ("✔ a: 8 (at least 3)", "✔ a: 11 (at least 3)", ["counts-2"], "8 became 11, off by 3, tolerance 2"),
+        ("Table of 10 rows: 3 4.", "Table of 9 rows: 3 4.", ["counts-2"], "10 became 9, off by 1, tolerance 0"),
+        ("5 pictures of 32 x 32 pixels", "5 pictures of 32 x 31 pixels", ["counts-2"], "32 became 31"),
+        ("5 pictures of 32 x 32 pixels", "5 pictures of 31 x 32 pixels", ["counts-2"], "32 became 31"),
+        ("✔ a (3): 0.9 (at least 0.1)", "✔ a (3): 2.9 (at least 0.1)", ["tolerance-1"], "0.9 became 2.9"),
+    ],
+)
+def test_differs(expected, got, tags, reason):
+    (gap,) = gaps(expected, got, *tags)
+    assert reason in gap
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "differ"),
+    [
+        ("3.12.1", "3.13.0rc1", 0),
+        ("TensorFlow 2.21.0", "TensorFlow 2.22.0rc0", 0),
+        ("Keras 3.15.1", "Keras 3.10.0", 0),
+        ("on tensorflow", "on jax", 0),
+        ("NumPy 2.5.5", "NumPy 2.1.3+local", 0),
+        ("CPU, 2 cores", "GPU NVIDIA H200, 139 GiB, float32", 0),
+        ("Seed: 0", "Seed: 1", 1),
+        ("sample", "full", 1),
+        ("Device", "Machine", 1),
+        (", NumPy 2.5.5", "", 1),
+        ("Keras 3.15.1", "Keras unknown", 1),
+        ("Python 3.12.1", "Python", 1),
+    ],
+)
+def test_versions_and_device_of_the_setup_report_are_masked_and_nothing_else(old, new, differ):
+    assert old in REPORT
+    assert len(gaps(REPORT, REPORT.replace(old, new), "tolerance-0.5")) == differ
+
+
+@pytest.mark.parametrize("kind", ["text_plain", "text_html", "text_latex", "text_markdown", "image_svg+xml"])
+def test_numbers_of_every_kind_of_text_have_tolerances(kind):
+    def both(number):
+        return [display(**{kind: f"<td>{number}</td>"})]
+
+    assert differences(both("0.500000"), both("0.500001"), Tolerance()) == []
+    (gap,) = differences(both("0.5"), both("0.6"), Tolerance())
+    assert gap.startswith(f"{kind.replace('_', '/')}: ")
+
+
+@pytest.mark.parametrize(
+    ("kind", "content", "other"),
+    [("application_json", {"a": 0.5}, {"a": 0.500001}), ("application_javascript", "f(0.5)", "f(0.500001)")],
+)
+def test_other_kinds_must_be_identical(kind, content, other):
+    expected, same, got = ([display(**{kind: value})] for value in (content, content, other))
+    assert differences(expected, same, Tolerance()) == []
+    assert differences(expected, got, Tolerance()) == [f"{kind.replace('_', '/')}: the content differs"]
+
+
+def test_the_widget_view_is_skipped_and_its_text_compared():
+    def widget(model, text):
+        return [{"output_type": "display_data", "data": {WIDGET_VIEW: {"model_id": model}, "text/plain": text}}]
+
+    assert differences(widget("a", "slider w"), widget("b", "slider w"), Tolerance()) == []
+    assert differences(widget("a", "slider w"), widget("a", "slider b"), Tolerance())
+
+
+def test_missing_and_unexpected_outputs():
+    figure = display(text_plain="a curve", image_png=picture())
+    warning = stdout("UserWarning: overflow\n", "stderr")
+    (missing,) = differences([stdout("a"), figure], [stdout("a")], Tolerance())
+    assert missing == "missing output (image/png, text/plain)\n    a curve"
+    (unexpected,) = differences([stdout("a")], [stdout("a"), warning], Tolerance())
+    assert unexpected == "unexpected output (stderr)\n    UserWarning: overflow"
+    assert len(differences([figure, figure], [figure], Tolerance())) == 1
+    assert len(differences([], [stdout("a")], Tolerance())) == 1
+    assert len(differences([stdout("a")], [], Tolerance())) == 1
+    assert len(differences([figure], [display(text_plain="a curve")], Tolerance())) == 2
+    assert len(differences([figure, stdout("a")], [stdout("a"), figure], Tolerance())) == 2
+
+
+def test_every_difference_is_told_and_long_ones_are_cut():
+    expected = "\n".join(f"epoch {epoch} loss 0.5 {'.' * 400}" for epoch in range(9))
+    (gap,) = gaps(expected, expected.replace("0.5", "0.6"))
+    assert "line 1: 0.5 became 0.6" in gap
+    assert "line 5: " in gap
+    assert "line 6: " not in gap
+    assert gap.endswith("and 4 more lines")
+    assert max(map(len, gap.splitlines())) < 220
+    both = differences([stdout("a"), stdout("0.5")], [stdout("b"), stdout("0.6")], Tolerance())
+    assert len(both) == 2
+
+
+def picture(kind="png", size=(320, 200), curves=2, ground="white", shift=0):
+    """A drawing like a figure, in base64: a frame of axes, a legend and some curves."""
+    steps = np.arange(20, size[0] - 20)
+    image = Image.new("RGB", size, ground)
+    draw = ImageDraw.Draw(image)
+    draw.rectangle((20 + shift, 10, size[0] - 10 + shift, size[1] - 20), outline="black")
+    for curve in range(curves):
+        heights = size[1] - 25 - 150 * np.exp(-(steps - 20) / (40 + 40 * curve))
+        points = list(zip((steps + shift).tolist(), heights.tolist(), strict=True))
+        draw.line(points, fill=("blue", "red")[curve], width=3)
+        draw.rectangle((220, 20 + 15 * curve, 280, 28 + 15 * curve), fill=("blue", "red")[curve])
+    buffer = io.BytesIO()
+    image.save(buffer, kind)
+    return base64.b64encode(buffer.getvalue()).decode() + "\n"
+
+
+def picture_gaps(expected, got, *tags, kind="png"):
+    outputs = ([display(**{f"image_{kind}": content})] for content in (expected, got))
+    return differences(*outputs, Tolerance.from_tags(tags))
+
+
+@pytest.mark.parametrize("kind", ["png", "jpeg"])
+def test_a_picture_of_the_same_thing_is_equal(kind):
+    assert picture_gaps(picture(kind), picture(kind), kind=kind) == []
+    assert picture_gaps(picture(kind), picture(kind, shift=1), kind=kind) == []
+    assert picture_gaps(picture(kind), picture(kind, size=(321, 201)), kind=kind) == []
+
+
+@pytest.mark.parametrize("kind", ["png", "jpeg"])
+@pytest.mark.parametrize(
+    "other",
+    [{"curves": 0}, {"curves": 1}, {"shift": 40}, {"ground": "black"}],
+    ids=["no curve", "a curve missing", "moved", "inverted"],
+)
+def test_another_picture_differs(kind, other):
+    (gap,) = picture_gaps(picture(kind), picture(kind, **other), kind=kind)
+    assert gap.startswith(f"image/{kind}: the picture differs: ")
+    assert gap.endswith(" of the ink is out of place, tolerance 0.03")
+    assert len(gap) < 200
+
+
+@pytest.mark.parametrize("ground", ["white", "black", "gray"])
+def test_a_blank_picture_differs_fully(ground):
+    blank = io.BytesIO()
+    Image.new("RGB", (320, 200), ground).save(blank, "png")
+    pair = picture(ground=ground), base64.b64encode(blank.getvalue()).decode()
+    for expected, got in (pair, pair[::-1]):
+        (gap,) = picture_gaps(expected, got)
+        assert 0.85 < float(gap.split("differs: ")[1].split()[0]) <= 1.05
+
+
+def test_the_figure_tag_widens_and_narrows():
+    pair = picture(), picture(curves=1)
+    share = Decimal(picture_gaps(*pair)[0].split("differs: ")[1].split()[0])
+    assert picture_gaps(*pair, f"figure-{share + Decimal('0.01')}") == []
+    assert picture_gaps(*pair, f"figure-{share - Decimal('0.01')}")
+    assert picture_gaps(picture(), picture(shift=2), "figure-0.001")
+    assert picture_gaps(*pair, "tolerance-9", "rtol-0.9")
+
+
+@pytest.mark.parametrize("change", [np.transpose, np.fliplr, np.flipud], ids=["transposed", "mirrored", "upside down"])
+def test_hundreds_of_small_pictures_are_told_from_others(change):
+    """Each of 200 digits is changed, which the coarse grid does not see."""
+    digits = data.mnist(mode="sample")[1][0][:200]
+
+    def sheet(pictures):
+        rows = np.concatenate(np.stack(pictures).reshape(10, 20, 28, 28).swapaxes(1, 2).reshape(10, 28, 560))
+        buffer = io.BytesIO()
+        Image.fromarray(255 - rows).resize((900, 450), Image.Resampling.NEAREST).save(buffer, "png")
+        return base64.b64encode(buffer.getvalue()).decode()
+
+    assert picture_gaps(sheet(digits), sheet(digits)) == []
+    assert picture_gaps(sheet(digits), sheet([change(digit) for digit in digits]))
+
+
+def test_transparency_is_white_paper():
+    pixels = np.array(Image.open(io.BytesIO(base64.b64decode(picture()))).convert("RGBA"))
+    pixels[(pixels[..., :3] == 255).all(axis=-1)] = 0
+    content = Image.fromarray(pixels)
+    buffer = io.BytesIO()
+    content.save(buffer, "png")
+    assert picture_gaps(picture(), base64.b64encode(buffer.getvalue()).decode()) == []
+
+
+def test_a_shade_that_nobody_sees_is_equal():
+    assert picture_gaps(picture(), picture(ground=(250, 250, 250))) == []
+    assert picture_gaps(picture(), picture(ground=(249, 249, 249)))
+
+
+def test_the_size_of_a_picture_is_compared():
+    for width, equal in [(328, True), (332, True), (333, False), (272, True), (271, False)]:
+        blank = [picture(size=(size, 200), curves=0, shift=1000) for size in (302, width)]
+        assert (picture_gaps(*blank, "figure-0.99") == []) == equal
+    assert picture_gaps(picture(size=(320, 200)), picture(size=(320, 230))) == [
+        "image/png: the size differs: 320 × 200 pixels became 320 × 230, tolerance 10% a side"
+    ]
+
+
+def animation(frames, milliseconds):
+    """A GIF of drawings with so many curves, each shown so long."""
+    images = [Image.open(io.BytesIO(base64.b64decode(picture(curves=curves)))) for curves in frames]
+    buffer = io.BytesIO()
+    images[0].save(buffer, "gif", save_all=True, append_images=images[1:], duration=milliseconds)
+    return base64.b64encode(buffer.getvalue()).decode()
+
+
+@pytest.mark.parametrize(
+    ("frames", "milliseconds", "gap"),
+    [
+        ((2, 1, 2, 1), [100, 200, 100, 100], None),
+        ((2, 1, 2), [100, 200, 100], "4 frames became 3"),
+        ((2, 1, 2, 1), [200, 100, 100, 100], "a frame of 100 ms became one of 200 ms"),
+        ((2, 1, 2, 0), [100, 200, 100, 100], "of the ink is out of place in its frame 4, "),
+        ((2, 0, 2, 1), [100, 200, 100, 100], "of the ink is out of place in its frame 2, "),
+    ],
+)
+def test_animations(frames, milliseconds, gap):
+    found = picture_gaps(animation((2, 1, 2, 1), [100, 200, 100, 100]), animation(frames, milliseconds), kind="gif")
+    assert (gap in found[0]) if gap else found == []
+
+
+def test_a_broken_picture_is_told():
+    (gap,) = picture_gaps(picture(), base64.b64encode(b"no picture").decode())
+    assert "not a readable picture" in gap
+
+
+def test_alternative_text_is_compared():
+    def figure(text):
+        return [display({"image/png": {"alt": text, "width": 9}}, image_png=picture())]
+
+    assert differences(figure("ends at 0.500000"), figure("ends at 0.500001"), Tolerance()) == []
+    (gap,) = differences(figure("ends at 0.5"), figure("ends at 0.6"), Tolerance())
+    assert gap.startswith("alternative text of image/png: ")
+    assert len(differences(figure("a"), [display(image_png=picture())], Tolerance())) == 2
+
+
+def test_tags_are_read():
+    assert Tolerance.from_tags([]) == Tolerance(Decimal(0), Decimal("1e-5"), Decimal(0), 0.03)
+    roles = ["setup", "parameters", "exercise", "solution", "check", "other-backend"]
+    assert Tolerance.from_tags(roles) == Tolerance()
+    tags = ["rtol-1e-3", "check", "tolerance-0.02", "counts-3", "figure-0.3"]
+    assert Tolerance.from_tags(tags) == Tolerance(Decimal("0.02"), Decimal("0.001"), Decimal(3), 0.3)
+
+
+@pytest.mark.parametrize(
+    ("tags", "message"),
+    [
+        (["nbval-ignore-output"], "unknown tag 'nbval-ignore-output'"),
+        (["Setup"], "unknown tag"),
+        (["tolerance"], "unknown tag"),
+        (["tolerance--1"], "unknown tag"),
+        (["tolerance-0.5 "], "unknown tag"),
+        (["tolerance-nan"], "unknown tag"),
+        (["tolerance-0"], "must be above 0"),
+        (["rtol-1"], "must be above 0 and below 1"),
+        (["counts-0.5"], "must be a whole one above 0"),
+        (["figure-1.5"], "must be above 0 and below 1"),
+        (["tolerance-0.1", "tolerance-0.2"], "two tolerance tags"),
+        ([5], "unknown tag"),
+        ("setup", "tags must be a list"),
+    ],
+)
+def test_other_tags_are_refused(tags, message):
+    with pytest.raises(ValueError, match=message):
+        Tolerance.from_tags(tags)
+
+
+NUMBERS = st.one_of(
+    st.integers(-(10**6), 10**6).map(str),
+    st.decimals(-1000, 1000, places=4).map(str),
+    st.floats(1e-8, 1e8).map("{:.6e}".format),
+)
+
+
+@given(
+    st.lists(NUMBERS, min_size=1, max_size=6),
+    st.data(),
+    st.sampled_from([[], ["tolerance-0.5"], ["rtol-0.05"], ["counts-3"], ["tolerance-0.01", "counts-1", "figure-0.9"]]),
+)
+def test_a_number_changed_beyond_its_tolerance_never_passes_and_within_it_always_does(values, data, tags):
+    place = data.draw(st.integers(0, len(values) - 1))
+    old, new = values[place], data.draw(NUMBERS)
+    changed = [*values[:place], new, *values[place + 1 :]]
+    tolerance = Tolerance.from_tags(tags)
+    whole = "." not in old + new
+    allowed = tolerance.counts if whole else max(tolerance.absolute, tolerance.relative * abs(Decimal(old)))
+    texts = [" and ".join(f"it is {number}" for number in some) for some in (values, changed)]
+    gap = abs(Decimal(old) - Decimal(new))
+    if gap:
+        assert bool(gaps(*texts, *tags)) == (gap > allowed)
+    elif Decimal(new):
+        assert bool(gaps(*texts, *tags)) == (old != new)
+
+
+def test_numbers_of_a_text():
+    text = "epoch 3: loss 0.25, 93.1% in ~5 s, Conv2D, 1e-7, −2, [1. 2.], 12,000, 3.12.1"
+    assert numbers(text) == ["3", "0.25", "93.1", "1e-7", "−2", "1.", "2.", "12,000"]

@@ -1,0 +1,386 @@
+"""What `pytest --nbval labs` lets pass and what it catches, on small notebooks in a copy of the course's folders."""
+
+import contextlib
+import io
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import xml.etree.ElementTree as ElementTree
+
+import pytest
+
+from tests.commands.execute import execute
+from tests.course.lab import COURSE, Lab
+from tests.course.plugin import pytest_xdist_auto_num_workers
+from tests.test_commands.test_compare import picture
+from tests.tiny import code, markdown, printed, result
+from tests.tiny import save as save_cells
+
+SETUP_REPORT = """Python {}, TensorFlow {}, Keras {} on tensorflow, NumPy {}
+Device: {}. Seed: 0
+Data: sample (ships with the course)
+"""
+SHOW = 'from IPython.display import display; display({{"image/png": "{}", "text/plain": "{}"}}, raw=True)'
+
+
+PICTURE, OTHER = picture().strip(), picture(curves=1).strip()
+OPTIONS = ["--color=no", "-p", "no:cacheprovider"]
+SHORT = ["a = 1", "b = 2", "a + b;"]
+OWN = ("PYTEST", "PYTHONPATH", "LABS_")
+
+
+def shown(content, text="two falling curves"):
+    return {"output_type": "display_data", "data": {"image/png": content, "text/plain": text}, "metadata": {}}
+
+
+# (what, source, stored outputs, tags)
+EQUAL = [
+    ("a number within the tolerance", "loss = 0.5\nprint('loss', loss)", [printed("loss 0.51\n")], ["tolerance-0.01"]),
+    ("the default tolerance", "loss", [result(text_plain="0.500004")], []),
+    ("a trailing semicolon", "loss;", [], []),
+    ("times", "import time\nprint(f'~{time.time() - 9e8:.1f} ms', 3)", [printed("~7 s 3\n")], []),
+    (
+        "the setup report",
+        f"print({SETUP_REPORT.format('3.12.1', '2.21.0', '3.15.1', '2.5.5', 'GPU NVIDIA H200')!r}, end='')",
+        [printed(SETUP_REPORT.format("3.10.2", "2.19.0", "3.10.0", "2.1.3", "CPU, 2 cores"))],
+        ["setup"],
+    ),
+    ("a figure", SHOW.format(PICTURE, "two falling curves"), [shown(picture(shift=1))], []),
+    ("progress", "for i in range(3): print('\\r', i, end='', flush=True)", [printed(" 2")], []),
+    (
+        "a widget",
+        "display({'application/vnd.jupyter.widget-view+json': {'model_id': 'x'}, 'text/plain': 'a slider'}, raw=True)",
+        [{"output_type": "display_data", "data": {"text/plain": "a slider"}, "metadata": {}}],
+        [],
+    ),
+    (
+        "where it runs",
+        "import os\nfrom os import environ\n"
+        "print(os.listdir('.').count('same.ipynb'), environ.get('MPLBACKEND'), environ.get('PYTHONWARNINGS'))",
+        [printed("1 module://matplotlib_inline.backend_inline None\n")],
+        [],
+    ),
+    (
+        "its own settings",
+        "import tempfile\nhomes = [environ[name] for name in ('IPYTHONDIR', 'KERAS_HOME', 'MPLCONFIGDIR')]\n"
+        "print({os.path.dirname(os.path.dirname(home)) == tempfile.gettempdir() for home in homes})",
+        [printed("{True}\n")],
+        [],
+    ),
+    ("an empty cell", "", [], []),
+]
+# (what, source, stored outputs, tags, what the message says)
+DIFFERENT = [
+    (
+        "a number",
+        "loss = 0.5\nprint('loss', loss)",
+        [printed("loss 0.52\n")],
+        ["tolerance-0.01"],
+        ["tolerance", "0.01"],
+    ),
+    ("a word", "print('test', loss)", [printed("train 0.5\n")], ["tolerance-9"], ["expected: train", "got:      test"]),
+    ("a missing output", "print('a')", [printed("a\n"), result(text_plain="7")], [], ["missing output (text/plain)"]),
+    ("an extra output", "print('a')\nloss", [printed("a\n")], [], ["unexpected output (text/plain)"]),
+    (
+        "a different figure",
+        SHOW.format(OTHER, "two"),
+        [shown(PICTURE, "two")],
+        [],
+        ["of the ink", "0.03"],
+    ),
+    (
+        "a warning",
+        "import warnings\nwarnings.warn('overflow')\nloss",
+        [result(text_plain="0.5")],
+        [],
+        ["unexpected output (stderr)", "UserWarning: overflow"],
+    ),
+]
+
+
+def cell(source, outputs=(), tags=(), executed=True):
+    return code(source, *outputs, tags=tags, count=9 if executed else None)
+
+
+def save(path, *cells):
+    save_cells(path, markdown("# A lab"), *cells, run=False)
+
+
+@pytest.fixture(scope="module")
+def course(tmp_path_factory):
+    """A course of its own: this one's configuration and plugin, other labs."""
+    root = tmp_path_factory.mktemp("course")
+    for name in ["pyproject.toml", "labs/conftest.py", "tests/__init__.py"]:
+        (root / name).parent.mkdir(exist_ok=True)
+        shutil.copy(COURSE / name, root / name)
+    shutil.copytree(COURSE / "tests" / "course", root / "tests" / "course")
+    return root
+
+
+def run(course, *arguments, folder="."):
+    """Runs pytest in a folder of the course, in this process; returns its status, report and the cells' outcomes."""
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(io.StringIO()) as report:
+        for name in [name for name in os.environ if name.startswith(OWN)]:
+            patch.delenv(name)
+        patch.chdir(course / folder)
+        status = pytest.main([*OPTIONS, "-n", "0", f"--junitxml={course / 'report.xml'}", *arguments])
+    print(report.getvalue())
+    return status, report.getvalue(), read_outcomes(course / "report.xml")
+
+
+def run_as_typed(course, *arguments):
+    """The same by the command that people type, with a home and settings that must not matter."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(OWN)}
+    environment |= {"HOME": os.devnull, "MPLBACKEND": "no such", "PYTHONWARNINGS": "ignore", "COLUMNS": "80"}
+    command = [sys.executable, "-m", "pytest", *OPTIONS, f"--junitxml={course / 'report.xml'}", *arguments]
+    process = subprocess.run(command, cwd=course, env=environment, stdout=subprocess.PIPE, encoding="utf-8")
+    print(process.stdout)
+    return process.returncode, process.stdout, read_outcomes(course / "report.xml")
+
+
+def read_outcomes(path):
+    """{(lab, cell): ("passed", "") or ("failed" or "skipped", message)} from a report, which is used up."""
+    outcomes = {}
+    for case in ElementTree.parse(path).iter("testcase"):
+        problem = case.find("failure") if case.find("failure") is not None else case.find("skipped")
+        state = "passed" if problem is None else {"failure": "failed"}.get(problem.tag, problem.tag)
+        message = "" if problem is None else problem.text
+        if case.find("error") is None:
+            outcomes[re.search(r"(\w+)\.ipynb", case.get("classname"))[1], case.get("name")] = (state, message)
+    path.unlink()
+    return outcomes
+
+
+def states(outcomes, lab):
+    return [state for (name, _), (state, _) in outcomes.items() if name == lab]
+
+
+@pytest.fixture(scope="module")
+def compared(course):
+    """One run of `pytest` over labs that are equal, different, that stop and that die."""
+    labs = course / "labs"
+    save(labs / "same.ipynb", *(cell(source, outputs, tags) for _, source, outputs, tags in EQUAL))
+    save(
+        labs / "other.ipynb",
+        *(cell(source, outputs, tags) for _, source, outputs, tags, _ in DIFFERENT),
+        cell("'never executed'", executed=False),
+        cell("loss", [result(text_plain="0.5")]),
+    )
+    save(labs / "stops.ipynb", cell("1", [result(text_plain="1")]), cell("# why\n1 / 0"), cell("2"), cell("3"))
+    save(
+        labs / "dies.ipynb", cell("import os, sys"), cell("sys.__stderr__.write('out of luck')\nos._exit(9)"), cell("2")
+    )
+    stored = (labs / "same.ipynb").read_bytes()
+    finished = run_as_typed(course)
+    assert (labs / "same.ipynb").read_bytes() == stored
+    return finished
+
+
+@pytest.mark.parametrize("number", range(1, len(EQUAL)), ids=[case[0] for case in EQUAL[:-1]])
+def test_equal_passes(compared, number):
+    _, _, outcomes = compared
+    assert outcomes["same", f"Cell {number}"] == ("passed", "")
+
+
+def test_an_empty_cell_is_no_test(compared):
+    assert len(states(compared[2], "same")) == len(EQUAL) - 1
+
+
+@pytest.mark.parametrize("number", range(1, len(DIFFERENT) + 1), ids=[case[0] for case in DIFFERENT])
+def test_different_fails(compared, number):
+    _, source, _, _, texts = DIFFERENT[number - 1]
+    state, message = compared[2]["other", f"Cell {number}"]
+    assert state == "failed"
+    assert "differs from its stored output" in message
+    assert f"in other.ipynb, code cell {number} ({source.splitlines()[0][:60]})" in message
+    assert [text for text in texts if text not in message] == []
+    assert len(message) < 1000  # no flood of base64
+
+
+def test_the_message_says_all(compared):
+    status, report, outcomes = compared
+    assert outcomes["other", "Cell 1"][1].splitlines() == [
+        "differs from its stored output",
+        "in other.ipynb, code cell 1 (loss = 0.5)",
+        "stdout: ",
+        "  line 1: 0.52 became 0.5, off by 0.02, tolerance 0.01",
+        "    expected: loss 0.52",
+        "    got:      loss 0.5",
+    ]
+    assert re.search(r"^FAILED labs/other.ipynb::Cell 1 - Failed: differs from its", report, re.M)
+    assert status == pytest.ExitCode.TESTS_FAILED
+
+
+def test_a_cell_that_was_never_executed_fails(compared):
+    state, message = compared[2]["other", f"Cell {len(DIFFERENT) + 1}"]
+    assert state == "failed"
+    assert "never executed: execute the notebook and save it" in message
+
+
+def test_cells_after_a_difference_are_still_compared(compared):
+    assert compared[2]["other", f"Cell {len(DIFFERENT) + 2}"][0] == "passed"
+
+
+def test_after_an_error_the_first_cause_stands_alone(compared):
+    _, report, outcomes = compared
+    assert states(outcomes, "stops") == ["passed", "failed", "skipped", "skipped"]
+    message = outcomes["stops", "Cell 2"][1]
+    assert "stopped: ZeroDivisionError: division by zero\nin stops.ipynb, code cell 2 (# why)" in message
+    assert "----> 2 1 / 0" in message
+    assert "cell 2 did not reach its end" in outcomes["stops", "Cell 3"][1]
+    assert "During handling" not in report
+
+
+def test_a_dead_kernel_fails_at_once(compared):
+    _, _, outcomes = compared
+    assert states(outcomes, "dies") == ["passed", "failed", "skipped"]
+    message = outcomes["dies", "Cell 2"][1]
+    assert "stopped: the kernel died" in message
+    assert "out of luck" in message
+
+
+def test_an_executed_lab_passes_unchanged_on_two_workers(course):
+    """A long silence within a cell does no harm either."""
+    again = "import time\nprint(f'~{time.time()}', 0.1 + 0.2)"
+    figure = "from PIL import Image\nImage.linear_gradient('L')"
+    save(course / "labs/executed.ipynb", *(cell(source, executed=False) for source in [again, figure, *SHORT]))
+    execute(course / "labs/executed.ipynb")
+    assert "image/png" in (course / "labs/executed.ipynb").read_text(encoding="utf-8")
+    silence = "import time\nprint('a', flush=True); time.sleep(5.2); print('b')"
+    save(course / "labs/pause.ipynb", cell(silence, [printed("a\nb\n")]), *map(cell, SHORT))
+    _, report, outcomes = run(course, "-n", "2", "-v", "labs/executed.ipynb", "labs/pause.ipynb")
+    assert states(outcomes, "executed") + states(outcomes, "pause") == ["passed"] * 9
+    workers = [set(re.findall(rf"\[(gw\d)\].* PASSED labs/{lab}.ipynb", report)) for lab in ("executed", "pause")]
+    assert list(map(len, workers)) == [1, 1]
+    assert workers[0] != workers[1]
+
+
+def test_lax_counts_errors_only(course, compared):
+    save(course / "labs/slow.ipynb", cell("import time"), cell("time.sleep(60)"), cell("2"))
+    _, _, outcomes = run(
+        course, "--nbval-lax", "--nbval-cell-timeout=2", "other.ipynb", "../labs/slow.ipynb", folder="labs"
+    )
+    assert set(states(outcomes, "other")) == {"passed"}
+    assert states(outcomes, "slow") == ["passed", "failed", "skipped"]
+    assert "the cell did not end within 2 s" in outcomes["slow", "Cell 2"][1]
+
+
+def test_one_cell_alone_runs_those_before_it(course, compared):
+    (course / "elsewhere").mkdir()
+    labs = course / "labs"
+    names = [f"{labs}/same.ipynb::Cell 3", f"{labs}/stops.ipynb::Cell 3", f"{labs}/stops.ipynb::Cell 4"]
+    _, _, outcomes = run(course, "--nbval", *names, folder="elsewhere")
+    assert states(outcomes, "same") == ["passed"]
+    assert states(outcomes, "stops") == ["failed", "skipped"]
+    message = outcomes["stops", "Cell 3"][1]
+    assert "cell 2, which runs before, stopped: ZeroDivisionError" in message
+
+
+@pytest.mark.parametrize("lax", [[], ["--nbval-lax"]], ids=["full", "lax"])
+def test_no_cell_can_opt_out(course, lax):
+    bad = course / "labs/bad"
+    bad.mkdir(exist_ok=True)
+    save(
+        bad / "tags.ipynb",
+        cell("1", tags=["nbval-ignore-output"]),
+        cell("2", tags=["tolerance-0.1"]),
+        cell("3", tags=["tolerance-wide"]),
+        cell("4", tags=["raises-exception"]),
+    )
+    marks = ["NBVAL_IGNORE_OUTPUT", "NBVAL_SKIP", "NBVAL_RAISES_EXCEPTION", "PYTEST_VALIDATE_IGNORE_OUTPUT"]
+    save(bad / "marks.ipynb", *(cell(f"x = {number}\n  # {mark}") for number, mark in enumerate(marks)))
+    (bad / "broken.ipynb").write_text("{", encoding="utf-8")
+    (bad / "old.ipynb").write_text('{"nbformat": 3, "worksheets": []}', encoding="utf-8")
+    status, report, _ = run(course, *lax, "labs/bad")
+    assert status == pytest.ExitCode.INTERRUPTED
+    for line in [
+        "tags.ipynb, code cell 1 (1): unknown tag 'nbval-ignore-output'; a cell may have: tolerance-<number>, rtol-",
+        "tags.ipynb, code cell 3 (3): unknown tag 'tolerance-wide'",
+        "tags.ipynb, code cell 4 (4): unknown tag 'raises-exception'",
+        *(
+            f"marks.ipynb, code cell {number} (x = {number - 1}): a comment asks nbval for another"
+            for number in range(1, 5)
+        ),
+        "broken.ipynb is not a notebook",
+        "old.ipynb is not a notebook of format 4",
+    ]:
+        assert line in report
+    assert "code cell 2 (2)" not in report
+    shutil.rmtree(bad)
+
+
+def test_no_pattern_can_opt_out(course, compared):
+    status, report, _ = run(course, "--nbval-sanitize-with=patterns", "labs/same.ipynb")
+    assert status == pytest.ExitCode.INTERRUPTED
+    assert "--nbval-sanitize-with is not for this course" in report
+
+
+def test_what_a_lab_took_is_recorded(course, compared):
+    save(course / "labs/works.ipynb", cell("sum(range(10**6))", [result(text_plain="1")]), cell("print(2)"))
+    run(course, "--record", "out", "labs/works.ipynb", "labs/stops.ipynb", "labs/dies.ipynb")
+    took = {name: json.loads((course / "out" / f"{name}.json").read_text()) for name in ("works", "stops", "dies")}
+    assert took["works"].pop("stopped") == ""
+    assert took["works"]["cpu_seconds"] > 0
+    assert 0 < took["works"]["seconds"] < 60
+    assert 30 < took["works"]["megabytes"] < 500
+    assert took["stops"] == {"stopped": "code cell 2 (# why) stopped: ZeroDivisionError: division by zero"}
+    assert took["dies"] == {"stopped": "code cell 2 (sys.__stderr__.write('out of luck')) stopped: the kernel died"}
+    first, second = Lab(course / "out/works.ipynb").code
+    assert (first.cell.outputs[0].data["text/plain"], second.cell.outputs[0].text) == ("499999500000", "2\n")
+    counts = [one.cell.execution_count for one in Lab(course / "out/stops.ipynb").code]
+    assert counts == [1, 2, None, None]
+    assert Lab(course / "out/stops.ipynb").code[1].cell.outputs[0].ename == "ZeroDivisionError"
+
+
+@pytest.mark.parametrize(("words", "found"), [("stored", "passed"), ("other", "failed"), (None, "failed")])
+def test_what_the_checks_of_exercises_say_is_compared(course, words, found):
+    """The checks of a lab are called once more in its kernel, for the stub, each known mistake and the solution."""
+    utils, stored = course / "utils/checks.py", course / "tests/records/exercises/learn.txt"
+    utils.parent.mkdir(exist_ok=True)
+    utils.write_text(
+        "def exercise(attempt, solution, cases, mistakes=()):\n"
+        "    right = [attempt(*given) == expected for given, expected in cases]\n"
+        "    print(attempt.__name__, right)\n    return attempt if all(right) else solution\n"
+    )
+    stored.parent.mkdir(parents=True, exist_ok=True)
+    stored.unlink(missing_ok=True)
+    if words:
+        told = "== half\nhalf [False]\nhalf [False]\nhalf [True]\n"
+        stored.write_text(told if words == "stored" else told.replace("True", "False"))
+    check = "used = checks.exercise(half, lambda x: x / 2, [((4,), 2)], [(lambda x: 2 * x, 'no')])"
+    save(
+        course / "labs/learn.ipynb",
+        cell("import sys\nsys.path.insert(0, '..')\nfrom utils import checks", tags=["setup"]),
+        cell("def half(x):\n    return 0", tags=["exercise"]),
+        cell(check, [printed("half [False]\n")], tags=["check"]),
+    )
+    _, _, outcomes = run(course, "labs/learn.ipynb")
+    assert states(outcomes, "learn") == ["passed"] * 3 + [found]
+    if found == "failed":
+        message = outcomes["learn", "Exercises"][1]
+        assert message.startswith("learn.txt in tests/records/exercises is not what the checks say: execute the lab (")
+        assert message.endswith("half [True]")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "workers"),
+    [
+        (["labs/a.ipynb"], 0),
+        (["labs/a.ipynb::Cell 1"], 0),
+        (["labs/a.ipynb", "labs/b.ipynb"], 3),
+        (["labs"], 3),
+        ([], 3),
+    ],
+)
+def test_pytest_uses_the_cores_that_are_there(course, monkeypatch, arguments, workers):
+    monkeypatch.chdir(course)
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: {0, 1, 2}, raising=False)
+    for name in ("a", "b"):
+        (course / f"labs/{name}.ipynb").touch()
+    config = type("Config", (), {"args": arguments or ["tests", "labs"]})
+    assert pytest_xdist_auto_num_workers(config) == workers
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(64)), raising=False)
+    assert pytest_xdist_auto_num_workers(config) == min(workers * 4, 4)

@@ -1,0 +1,155 @@
+// Opens a lab in a running JupyterLab, runs all its cells, moves every control, and says what it saw, as one line of JSON.
+//   node browser.cjs ADDRESS LAB [PICTURE]
+// Needs playwright-core (found by NODE_PATH) and Chromium (by CHROMIUM). A PICTURE is first uploaded by JupyterLab's own
+// button. test_browser.py judges what is said.
+const { chromium } = require("playwright-core");
+
+const [address, lab, picture] = process.argv.slice(2);
+const PATIENCE = 300000; // milliseconds for all cells
+const scroller = () => document.querySelector(".jp-WindowedPanel-outer") || document.querySelector(".jp-Notebook");
+
+async function places(page, selector) {
+  // Cells out of sight are not in the page: scroll through it and note where something shows.
+  return page.evaluate(async ([selector, source]) => {
+    const panel = eval(source)();
+    const found = [];
+    for (let top = 0; top < panel.scrollHeight; top += 400) {
+      panel.scrollTop = top;
+      await new Promise((resolve) => setTimeout(resolve, 200));
+      for (const element of document.querySelectorAll(selector)) {
+        if (!element.dataset.noted) {
+          element.dataset.noted = "yes";
+          found.push(top);
+        }
+      }
+    }
+    return [...new Set(found)];
+  }, [selector, `(${scroller})`]);
+}
+
+async function show(page, top) {
+  await page.evaluate(([top, source]) => (eval(source)().scrollTop = top), [top, `(${scroller})`]);
+  await page.waitForTimeout(1500);
+}
+
+async function alternative(box) {
+  const picture = await box.$("img");
+  return picture ? picture.getAttribute("alt") : "";
+}
+
+async function changed(page, box, before) {
+  for (let wait = 0; wait < 50; wait++) {
+    await page.waitForTimeout(200);
+    if ((await alternative(box)) !== before) return true;
+  }
+  return false;
+}
+
+async function move(page, box, said) {
+  for (const handle of await box.$$(".noUi-handle")) {
+    const name = await handle.evaluate((element) => {
+      const row = element.closest(".widget-hslider, .widget-slider, .widget-hbox");
+      return row.querySelector(".widget-label").textContent;
+    });
+    const before = await alternative(box);
+    await handle.focus();
+    const atEnd = await handle.evaluate((h) => h.getAttribute("aria-valuenow") === h.getAttribute("aria-valuemax"));
+    for (let step = 0; step < 3; step++) await page.keyboard.press(atEnd ? "ArrowLeft" : "ArrowRight");
+    said.controls.push({ kind: "slider", name, changed: await changed(page, box, before) });
+  }
+  for (const menu of await box.$$("select")) {
+    const name = await menu.evaluate((element) => {
+      const row = element.closest(".widget-dropdown, .widget-hbox");
+      return row.querySelector(".widget-label").textContent;
+    });
+    const before = await alternative(box);
+    await menu.selectOption({ index: 2 });
+    said.controls.push({ kind: "menu", name, changed: await changed(page, box, before) });
+  }
+}
+
+async function draw(page, canvas, points) {
+  const box = await canvas.boundingBox();
+  const at = ([x, y]) => [box.x + x * box.width, box.y + y * box.height];
+  await page.mouse.move(...at(points[0]));
+  await page.mouse.down();
+  for (const point of points.slice(1)) await page.mouse.move(...at(point), { steps: 15 });
+  await page.mouse.up();
+  await page.waitForTimeout(4000);
+}
+
+async function drawings(page, said) {
+  const [top] = await places(page, "canvas[aria-label]");
+  if (top === undefined) return;
+  await show(page, top);
+  const canvas = await page.$("canvas[aria-label]");
+  await canvas.scrollIntoViewIfNeeded();
+  await page.waitForTimeout(2000);
+  const answer = () => page.evaluate(() => {
+    const box = document.querySelector("canvas[aria-label]").closest(".widget-hbox");
+    return [...box.querySelectorAll("img")].map((image) => image.alt).join("\n") + box.innerText;
+  });
+  said.drawn.push(await answer());
+  await draw(page, canvas, [[0.5, 0.15], [0.5, 0.85]]);
+  said.drawn.push(await answer());
+  await page.click('button:has-text("Clear")');
+  await page.waitForTimeout(2500);
+  said.drawn.push(await answer());
+}
+
+(async () => {
+  const said = { ran: false, stopped: [], pageErrors: [], controls: [], drawn: [] };
+  const options = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"];
+  const browser = await chromium.launch({ executablePath: process.env.CHROMIUM, args: options });
+  try {
+    const page = await browser.newPage({ viewport: { width: 1400, height: 1100 } });
+    page.on("pageerror", (error) => said.pageErrors.push(String(error).slice(0, 300)));
+    if (picture) {
+      await page.goto(`${address}/lab/tree/labs?reset`);
+      await page.waitForSelector(`.jp-DirListing-item:has-text("${lab}")`, { timeout: 90000 });
+      const choice = page.waitForEvent("filechooser");
+      await page.click('.jp-FileBrowser-toolbar [data-jp-item-name="uploader"] >> nth=0');
+      await (await choice).setFiles(picture);
+      await page.waitForSelector(`.jp-DirListing-item:has-text("${picture.split("/").pop()}")`, { timeout: 30000 });
+    }
+    await page.goto(`${address}/lab/tree/labs/${lab}?reset`);
+    await page.waitForSelector(".jp-NotebookPanel", { timeout: 90000 });
+    await page.waitForTimeout(4000);
+    await page.click("text=Run >> nth=0");
+    await page.click("text=/^Run All Cells/ >> nth=0");
+    await page.waitForTimeout(4000);
+    const status = () => document.querySelector(".jp-Notebook-ExecutionIndicator")?.getAttribute("data-status");
+    for (let begin = Date.now(); Date.now() - begin < PATIENCE && !said.ran; await page.waitForTimeout(1000)) {
+      said.ran = (await page.evaluate(status)) === "idle";
+    }
+    const bad = '.jp-RenderedText[data-mime-type$="error"], .jp-RenderedText[data-mime-type$="stderr"]';
+    for (const top of await places(page, bad)) {
+      await show(page, top);
+      said.stopped.push(...(await page.$$eval(bad, (found) => found.map((one) => one.textContent.slice(0, 300)))));
+    }
+    for (const top of await places(page, ".widget-vbox")) {
+      await show(page, top);
+      for (const box of await page.$$(".widget-vbox:not([data-moved])")) {
+        await box.evaluate((element) => (element.dataset.moved = "yes"));
+        if (!(await box.$("canvas[aria-label]"))) await move(page, box, said);
+      }
+    }
+    await drawings(page, said);
+    said.text = await page.evaluate(async (source) => {
+      const panel = eval(source)();
+      const lines = new Set();
+      for (let top = 0; top < panel.scrollHeight; top += 500) {
+        panel.scrollTop = top;
+        await new Promise((resolve) => setTimeout(resolve, 150));
+        for (const one of document.querySelectorAll('.jp-RenderedText[data-mime-type$="stdout"]')) lines.add(one.textContent);
+      }
+      return [...lines].join("\n");
+    }, `(${scroller})`);
+  } finally {
+    await browser.close();
+  }
+  console.log(JSON.stringify(said));
+})().catch((error) => {
+  console.error(String(error));
+  process.exit(1);
+});

@@ -1,0 +1,114 @@
+"""Sliders redraw the picture; the static twin and the words say the same."""
+
+import re
+
+import pytest
+
+from utils import widgets
+
+
+def draw(axes, weight, steps):
+    axes.plot([0, steps], [0, weight], label="walk")
+    axes.set_title(f"{weight:.1f} in {steps}")
+
+
+STILLS = [{"weight": 1.5, "steps": 4}, {"weight": -2.0, "steps": 2}]
+
+
+def explore(**changes):
+    settings = {"stills": STILLS, "weight": (-2.0, 2.0, 0.25), "steps": [2, 4, 8]} | changes
+    return widgets.explore(draw, settings.pop("stills"), **settings)
+
+
+def test_static_twin_shows_each_still(shown):
+    explore()
+    figure, raw = shown[0]
+    assert not raw
+    assert [axes.get_title() for axes in figure.axes] == ["1.5 in 4", "-2.0 in 2"]
+    assert figure.axes[1].lines[0].get_ydata().tolist() == [0, -2]
+    assert figure.get_size_inches().tolist() == [9.0, 3.6]
+
+
+def test_view_comes_with_words_for_readers_without_widgets(shown):
+    view = explore()
+    bundle, raw = shown[1]
+    assert raw and len(shown) == 2
+    assert bundle["application/vnd.jupyter.widget-view+json"]["model_id"] == view.model_id
+    assert bundle["text/plain"] == (
+        "Live under a slider 'weight' from -2.0 to 2.0 in steps of 0.25, at 1.5, a menu 'steps' of 2, 4, 8, at 4. "
+        "Run this cell in Jupyter or Colab to move them; the figure above shows the same in stills."
+    )
+
+
+def test_moving_a_control_redraws_the_picture_and_its_words(shown):
+    weight, steps, picture = explore().children
+    before = picture.value
+    assert 'alt="Figure.\n1.5 in 4.' in before and re.search("src=.data:image/png;base64,iVBORw0KGgo", before)
+    weight.value = 0.5
+    assert 'alt="Figure.\n0.5 in 4.' in picture.value
+    steps.value = 8
+    assert 'alt="Figure.\n0.5 in 8.' in picture.value
+    assert picture.value.split("alt=")[0] != before.split("alt=")[0]
+
+
+def test_the_old_picture_stands_until_the_new_one_is_ready(shown):
+    seen = []
+    weight, _, picture = explore().children
+    picture.observe(lambda change: seen.append(change["new"][:10]), names="value")
+    weight.value = 0.5
+    assert seen == ['<img src="']
+
+
+def test_quotes_in_the_words_do_not_break_the_page(shown):
+    view = widgets.explore(lambda axes, a: axes.set_title('say "<hi>"'), [{"a": 1}], a=(0, 2, 1))
+    assert "say &quot;&lt;hi&gt;&quot;" in view.children[-1].value
+
+
+def test_kinds_of_control(shown):
+    weight, steps, _ = explore(steps=(2, 8, 2)).children
+    assert type(steps).__name__ == "IntSlider"
+    assert (steps.min, steps.max, steps.step, steps.value) == (2, 8, 2, 4)
+    assert type(weight).__name__ == "FloatSlider"
+    assert (weight.min, weight.max, weight.step, weight.value) == (-2.0, 2.0, 0.25, 1.5)
+    assert weight.readout_format == ".1f"
+    assert explore(weight=(-20.0, 20.0, 10.0)).children[0].readout_format == ".0f"
+    menu = explore().children[1]
+    assert type(menu).__name__ == "Dropdown" and (menu.options, menu.value) == ((2, 4, 8), 4)
+    assert {control.style.description_width for control in (weight, steps, menu)} == {"8em"}
+    assert weight.layout.width == steps.layout.width == "28em"
+
+
+def test_names_are_spoken_with_spaces(shown):
+    rate, _ = widgets.explore(
+        lambda axes, learning_rate: None, [{"learning_rate": 0.1}], learning_rate=(0.0, 1.0, 0.001)
+    ).children
+    assert (rate.description, rate.readout_format) == ("learning rate", ".3f")
+
+
+def test_several_panels_for_each_still(shown):
+    def two(left, right, a):
+        left.set_title(f"left {a}")
+        right.set_title(f"right {a}")
+
+    view = widgets.explore(two, [{"a": 1}, {"a": 2}, {"a": 0}], panels=2, a=(0, 2, 1))
+    titles = [f"{side} {a}" for side in ("left", "right") for a in (1, 2, 0)]
+    assert [axes.get_title() for axes in shown[0][0].axes] == titles
+    assert shown[0][0].get_size_inches() == pytest.approx([9.6, 7.2])
+    assert "left 1" in view.children[-1].value and "right 1" in view.children[-1].value
+
+
+@pytest.mark.parametrize(
+    ("stills", "message"),
+    [
+        ([STILLS[0], {"weight": 3.0, "steps": 4}], "weight=3.0 is not one of the control's values"),
+        ([STILLS[0], {"weight": -2.5, "steps": 4}], "weight=-2.5 is not one of the control's values"),
+        ([STILLS[0], {"weight": 1.0, "steps": 5}], "steps=5 is not one of the control's values"),
+        ([STILLS[0], {"weight": 1.0, "steps": 4, "rate": 1}], "names other controls than"),
+        ([{"weight": 1.0}], "names other controls than"),
+        ([], "there is no still to show: `stills` is empty"),
+    ],
+)
+def test_stills_must_be_reachable_by_the_controls(shown, stills, message):
+    with pytest.raises(ValueError, match=message):
+        explore(stills=stills)
+    assert shown == []
