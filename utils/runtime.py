@@ -22,8 +22,7 @@ _chosen_mode = None
 reported = []
 """The lines that setup() printed last."""
 
-# Lines that TensorFlow's native code writes while it is imported, though nothing is wrong:
-# libraries registered twice, no GPU found, hints at faster builds.
+# What TensorFlow's native code writes at its import though nothing is wrong: double libraries, no GPU, hints at speed.
 _NOISE = re.compile(
     r"Unable to register cu\w+ factory|computation[_ ]placer already registered|before absl::InitializeLog"
     r"|oneDNN custom operations are on|optimized to use available CPU instructions|enable the following instructions"
@@ -33,19 +32,15 @@ _NOISE = re.compile(
 
 
 def use_data(mode):
-    """Choose the data for this lab: `"sample"` or `"full"`; None goes back to the variable LABS_DATA.
-
-    Raises ValueError for any other mode.
-    """
+    """Choose `"sample"` or `"full"` data for this lab, or by None the variable LABS_DATA; ValueError for any other."""
     global _chosen_mode
     _chosen_mode = None if mode is None else _checked(mode, "use_data()")
 
 
 def data_mode():
-    """The data mode in force, `"sample"` or `"full"`.
+    """The data mode in force: what use_data() chose, else the environment variable LABS_DATA, else `"sample"`.
 
-    What use_data() chose comes first, then the environment variable LABS_DATA, then `"sample"`.
-    Raises ValueError when LABS_DATA holds anything else.
+    Raises ValueError when LABS_DATA holds anything but `"sample"` or `"full"`.
     """
     return _chosen_mode or _checked(os.environ.get("LABS_DATA") or "sample", "the environment variable LABS_DATA")
 
@@ -63,8 +58,7 @@ def setup(seed=0):
     it also asks for deterministic operations, lets GPU memory grow as needed, and on sample data
     keeps GPUs from rounding to TensorFloat-32, so that a GPU differs from a CPU by ordinary rounding only.
 
-    Raises ModuleNotFoundError when a package of requirements.txt is missing; it says what to run, or that this Python
-    is too new for TensorFlow.
+    Raises ModuleNotFoundError, which says what to do, when a package of requirements.txt is missing.
     """
     mode = data_mode()
     # TensorFlow's native log is off: what fails raises an exception all the same, and what it logs as an error need
@@ -109,10 +103,7 @@ def set_seed(seed):
 
 
 def progress(every, total):
-    """A Keras callback that prints the loss after the first epoch and after each `every` epochs of `total`.
-
-    One line per report, so that a long training shows life and leaves a short record.
-    """
+    """A Keras callback that prints the loss, a line after the first epoch and after each `every` epochs of `total`."""
     import keras
 
     if every < 1:
@@ -169,41 +160,31 @@ def _steady_tensorflow(exact):
             tf.config.experimental.set_memory_growth(gpu, True)
     tf.config.experimental.enable_op_determinism()
     tf.config.experimental.enable_tensor_float_32_execution(not exact)
-    _without_pauses(tf.data)
-
-
-def _without_pauses(data):
-    """Keep tf.data (the argument) from pausing between epochs.
-
-    Each epoch puts the one before away. While a thread tunes how its data are read, TensorFlow (seen with 2.19 and
-    2.21) then often sleeps, for up to as many seconds as the epoch took, until that thread looks up. Data as small as
-    a lab's need no tuning, so it is switched off.
-    """
-    iterate = data.Dataset.__iter__
-    if iterate.__module__ == __name__:  # setup() ran before in this kernel
-        return
-    options = data.Options()
-    options.autotune.enabled = False
-    data.Dataset.__iter__ = lambda dataset: iterate(dataset.with_options(options))
+    iterate = tf.data.Dataset.__iter__
+    if iterate.__module__ != __name__:  # else setup() ran before in this kernel
+        # While a thread tunes how data are read, TensorFlow (seen with 2.19 and 2.21) often sleeps after an epoch, for
+        # as many seconds as it took. Data as small as a lab's need no tuning, so it is switched off.
+        options = tf.data.Options()
+        options.autotune.enabled = False
+        tf.data.Dataset.__iter__ = lambda dataset: iterate(dataset.with_options(options))
 
 
 def _device(backend):
-    cpu = f"CPU, {os.cpu_count()} cores"
+    names = []
     if backend == "tensorflow":
         import tensorflow as tf
 
-        gpus = tf.config.list_physical_devices("GPU")
-        return tf.config.experimental.get_device_details(gpus[0]).get("device_name", "GPU") if gpus else cpu
-    if backend == "torch":
+        details = map(tf.config.experimental.get_device_details, tf.config.list_physical_devices("GPU"))
+        names = [one.get("device_name", "GPU") for one in details]
+    elif backend == "torch":
         import torch
 
-        return torch.cuda.get_device_name(0) if torch.cuda.is_available() else cpu
-    if backend == "jax":
+        names = [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())]
+    elif backend == "jax":
         import jax
 
-        first = jax.devices()[0]
-        return cpu if first.platform == "cpu" else first.device_kind
-    return cpu
+        names = [device.device_kind for device in jax.devices() if device.platform != "cpu"]
+    return names[0] if names else f"CPU, {os.cpu_count()} cores"
 
 
 @contextlib.contextmanager

@@ -1,14 +1,13 @@
 """Says how far each cell moves by rounding, with other seeds, or on other backends.
 
 It runs a lab several times and compares each run with the stored outputs, whatever the cells' tolerances. By default
-the first weights of every model are changed in their sixth digit, which does to a training what another processor,
-another number of threads or another version does: tolerances have to be wider than that, and should be narrower than
-what a fault does. `--seeds` starts the random numbers elsewhere instead: what a reader sees who changes the seed.
+the first weights of every model are changed in their sixth digit, which does to a training what another processor or
+version does: tolerances have to be wider than that, and should be narrower than what a fault does. `--seeds` starts
+the random numbers elsewhere instead: what a reader sees who changes the seed.
 
-`--backends` runs it on each backend of Keras that is installed, with every training cut down: it repeats one batch,
-from weights that NumPy drew, without dropout and without chance in `keras.random.randint`. The losses of the first
-steps then differ by rounding alone. The exit status is 1 where they differ by more, unless the cell has the tag
-other-backend, or where a cell stops that does not stop on TensorFlow.
+`--backends` runs it on each installed backend of Keras, with every training cut down to one batch, repeated, from
+weights that NumPy drew, without dropout and chance: the losses of the first steps then differ by rounding alone. The
+exit status is 1 where they differ by more, unless the cell has the tag other-backend, or where one stops there only.
 """
 
 import importlib.util
@@ -32,12 +31,7 @@ def compile(model, *arguments, compile=keras.Model.compile, **options):
         weights.assign(weights * (1 + 1e-6 * generator.standard_normal(weights.shape)))
 keras.Model.compile = compile
 """
-SEEDS = """
-def set_seed(seed, set_seed=runtime.set_seed):
-    set_seed(seed + 1000 * {run})
-runtime.set_seed = set_seed
-set_seed(0)
-"""
+SEEDS = "runtime.set_seed = lambda seed, own=runtime.set_seed: own(seed + 1000 * {run})\nruntime.set_seed(0)"
 BACKENDS = ("tensorflow", "jax", "torch")
 STEPS = 5  # losses that are compared, for each training
 CLOSE = 2e-3  # how far apart they may be, as a share of the loss
@@ -46,8 +40,7 @@ import keras, numpy
 LOSSES = []
 
 def draw(initializer, shape, dtype=None, generator=numpy.random.default_rng(0)):
-    fans = numpy.prod(shape[:-2]) * (shape[-2] + shape[-1])
-    limit = numpy.sqrt(6 / fans)
+    limit = numpy.sqrt(6 / (numpy.prod(shape[:-2]) * (shape[-2] + shape[-1])))  # for Glorot's uniform weights
     return keras.ops.convert_to_tensor(generator.uniform(-limit, limit, shape), dtype=dtype)
 
 def one_batch(model, x, y=None, batch_size=32, steps_per_epoch=None, validation_data=None, fit=keras.Model.fit, **more):
@@ -76,74 +69,63 @@ TAKE_LOSSES = "import json\nprint(json.dumps(LOSSES))\nLOSSES.clear()"
 def changed(lab: Lab, change: str, after: str = "") -> Iterator[tuple[CodeCell, list | str, str]]:
     """Runs a lab with other code behind its setup cell: each code cell, its outputs or why it stopped, and what the
     code `after`, which runs behind each cell, printed."""
-    setup = lab.setup
     with LabKernel(lab) as kernel:
         for code in lab.code:
             try:
                 outputs = kernel.run(code)
             except CellStopped as stop:
                 outputs = str(stop)
-            if code == setup:
+            if code == lab.setup:
                 kernel.ask(change)
             yield code, outputs, kernel.ask(after)
 
 
-def gaps(expected: Sequence[Mapping], got: Sequence[Mapping]) -> tuple[float, float, float, float] | None:
+def gaps(expected: Sequence[Mapping], got: Sequence[Mapping]) -> tuple[float, ...] | str:
     """The largest differences between stored outputs and those of a run: of numbers with a point, of the same over the
-    stored number, of whole numbers, and of pictures as a share of ink. None if they cannot be set side by side."""
-    if len(expected) != len(got):
-        return None
-    absolute, relative, counts, ink = [0.0], [0.0], [0.0], [0.0]
-    for ours, theirs in zip(map(_parts, expected), map(_parts, got)):
-        if [*map(len, ours)] != [*map(len, theirs)]:
-            return None
-        for a, b in zip(ours[0], theirs[0]):
-            gap = abs(float(value(a)) - float(value(b)))
-            if is_whole(a) and is_whole(b):
-                counts.append(gap)
-            else:
-                absolute.append(gap)
-                relative.append(gap / abs(float(value(a))) if value(a) else 0.0)
-        ink += map(ink_distance, ours[1], theirs[1])
-    return max(absolute), max(relative), max(counts), max(ink)
+    stored number, of whole numbers, and of pictures as a share of ink. In words if they cannot be set side by side."""
+    (stored, pictures), (new, new_pictures) = _parts(expected), _parts(got)
+    if (len(stored), len(pictures)) != (len(new), len(new_pictures)):
+        return "other outputs"
+    absolute, relative, counts = [0.0], [0.0], [0.0]
+    for a, b in zip(stored, new):
+        gap = abs(float(value(a)) - float(value(b)))
+        if is_whole(a) and is_whole(b):
+            counts.append(gap)
+        else:
+            absolute.append(gap)
+            relative.append(gap / abs(float(value(a))) if value(a) else 0.0)
+    return max(absolute), max(relative), max(counts), max([0.0, *map(ink_distance, pictures, new_pictures)])
 
 
-def _parts(output: Mapping) -> tuple[list[str], list[str]]:
-    """The numbers in an output, those of alternative texts among them, and its pictures."""
-    data, metadata = output.get("data", {}), output.get("metadata", {})
-    texts = [output.get("text", ""), *(content for kind, content in sorted(data.items()) if kind.startswith("text/"))]
-    texts += [about["alt"] for _, about in sorted(metadata.items()) if "alt" in about]
-    pictures = [content for kind, content in sorted(data.items()) if kind in ("image/png", "image/gif")]
+def _parts(outputs: Sequence[Mapping]) -> tuple[list[str], list[str]]:
+    """The numbers in the outputs of a cell, those of alternative texts among them, and its pictures."""
+    texts, pictures = [], []
+    for output in outputs:
+        data = sorted(output.get("data", {}).items())
+        texts += [output.get("text", ""), *(content for kind, content in data if kind.startswith("text/"))]
+        texts += [about["alt"] for _, about in sorted(output.get("metadata", {}).items()) if "alt" in about]
+        pictures += [content for kind, content in data if kind in ("image/png", "image/gif")]
     return [number for text in texts for number in numbers(text)], pictures
 
 
-def drift(lab: Lab, runs: int, change: str) -> dict[int, list[tuple[float, ...] | str]]:
-    """{number of the cell: what `gaps` says of each run, or in words why it says nothing}"""
+def tell_drift(lab: Lab, runs: int, change: str):
     found = {code.number: [] for code in lab.code}
     for run in range(1, runs + 1):
         for code, outputs, _ in changed(lab, change.format(run=run)):
-            seen = outputs if isinstance(outputs, str) else gaps(code.cell.outputs, outputs) or "other outputs"
-            found[code.number].append(seen)
-    return found
-
-
-def tell_drift(lab: Lab, runs: int, change: str):
-    print(f"{lab.path.stem}, largest change in {runs} run{'s' * (runs > 1)}")
-    print("    cell   decimals   relative     counts        ink  tags")
-    moved = False
-    for code, seen in zip(lab.code, drift(lab, runs, change).values()):
+            found[code.number].append(outputs if isinstance(outputs, str) else gaps(code.cell.outputs, outputs))
+    lines = []
+    for code, seen in zip(lab.code, found.values()):
         largest = [*map(max, zip(*(one for one in seen if not isinstance(one, str))))]
         words = "; ".join(sorted({one for one in seen if isinstance(one, str)}))[:100]
         if any(largest) or words:
-            moved = True
             columns = "".join(f"{gap:11.3g}" for gap in largest)
-            print(f"{code.number:8}{columns}  {' '.join(code.tags)}  {words}".rstrip(), flush=True)
-    if not moved:
-        print("  no cell moved")
+            lines.append(f"{code.number:8}{columns}  {' '.join(code.tags)}  {words}".rstrip())
+    print(f"{lab.path.stem}, largest change in {runs} run{'s' * (runs > 1)}")
+    print("    cell   decimals   relative     counts        ink  tags")
+    print(*(lines or ["  no cell moved"]), sep="\n", flush=True)
 
 
 def installed() -> list[str]:
-    """The backends that this Python has."""
     return [backend for backend in BACKENDS if importlib.util.find_spec(backend)]
 
 
@@ -173,15 +155,13 @@ def unlike(lab: Lab, ours: Mapping[int, tuple], theirs: Mapping[int, tuple]) -> 
 
 
 def tell_backends(lab: Lab) -> bool:
-    """Returns whether a backend differs."""
-    ours, *others = ((backend, losses(lab, backend)) for backend in installed())
-    differs = False
-    for backend, theirs in others:
-        lines = unlike(lab, ours[1], theirs)
+    """Whether a backend differs."""
+    ours, *others = (losses(lab, backend) for backend in installed())
+    found = [unlike(lab, ours, theirs) for theirs in others]
+    for backend, theirs, lines in zip(installed()[1:], others, found):
         count = sum(len(trainings) for trainings, _ in theirs.values())
         print(f"{lab.path.stem}, {backend}: {count} trainings", *(lines or ["the same"]), sep="\n  ", flush=True)
-        differs |= bool(lines)
-    return differs
+    return any(found)
 
 
 def arguments(parser):
@@ -192,12 +172,10 @@ def arguments(parser):
 
 
 def main(options):
-    if options.backends and len(installed()) < 2:
+    if not options.backends:
+        for lab in options.labs:
+            tell_drift(Lab(lab), options.runs, SEEDS if options.seeds else NUDGE)
+        return 0
+    if len(installed()) < 2:
         raise ValueError("there is no other backend to compare with: pip install jax torch")
-    differs = False
-    for lab in map(Lab, options.labs):
-        if options.backends:
-            differs |= tell_backends(lab)
-        else:
-            tell_drift(lab, options.runs, SEEDS if options.seeds else NUDGE)
-    return int(differs)
+    return int(any([tell_backends(Lab(lab)) for lab in options.labs]))

@@ -1,15 +1,12 @@
 """Makes each lab one file that runs alone, anywhere, offline.
 
-The notebook in FOLDER runs from the top in an empty folder, wherever the packages of requirements.txt are installed:
-for course platforms and e-mail. One folded cell before the setup cell holds utils, the data samples and programs that
-this lab uses, as a zip archive; it writes them beside the notebook, changes nothing that is there, and points LABS_HOME
-to them. Links to other files become plain words.
+The notebook in FOLDER runs from the top in an empty folder, wherever the packages of requirements.txt are installed.
+One folded cell before the setup cell holds utils, the samples and the programs of this lab as a zip archive; it writes
+them beside the notebook, changes nothing that is there, and points LABS_HOME to them. Links to files become words.
 
 A lab that would be too large gets its pictures compressed with small losses. It says so, and it runs once while it is
-built, alone in an empty folder, so that its outputs are those of these pictures.
-
-A file that is there is kept, unless `--force` is given. Built notebooks are never committed, so FOLDER cannot be in the
-course's folder.
+built, alone in an empty folder, so that its outputs are those of these pictures. A file that is there is kept, unless
+`--force` is given. Built notebooks are never committed, so FOLDER cannot be in the course's folder.
 """
 
 import base64
@@ -29,15 +26,13 @@ from tests.course.kernel import run
 from tests.course.lab import COURSE, Lab, links, normalise, parsed, text_of, write
 from utils.data import SAMPLES
 
-LARGEST = 6_000_000
-"""Bytes of a notebook that a course platform or a mail server takes without trouble."""
-
-FOLDER = "neural_network_labs"
-"""Where a built notebook writes the course's files, beside itself."""
-
+LARGEST = 6_000_000  # bytes of a notebook that a course platform or a mail server takes without trouble
+FOLDER = "neural_network_labs"  # where a built notebook writes the course's files, beside itself
 ALWAYS = ("LICENSE", "requirements.txt", "data/README.md")  # terms, packages, whose data they are
 SETTINGS = ("LABS_HOME", "LABS_DATA", "LABS_DATA_DIR", "JPY_SESSION_NAME")  # that lead to the course or to other data
 LINE = 4000  # characters of the packed archive
+QUALITY = 95  # of 100. The losses (root mean square) are below 1 % of the range in grey, about 2 % in colour
+KINDS = {"webp": ("webp", {"method": 6}), "png": ("jpeg", {"optimize": True})}  # of pictures: before, after, and how
 
 NOTE = f"""\
 **This notebook is one file.** The folded cell below holds the course's programs and the data of this lab. It writes
@@ -47,8 +42,7 @@ missing: `pip install -r {FOLDER}/requirements.txt`."""
 
 LIGHTER = """
 
-To keep the file small, its pictures are compressed with small losses, which the eye hardly sees. So the numbers
-differ a little from those of the course itself."""
+To keep the file small, its pictures are compressed with losses, so its numbers differ a little from the course's."""
 
 UNPACK = f"""\
 # @title The course's own files: written beside this notebook
@@ -85,13 +79,6 @@ print(f"{{len(files)}} files of the course, in {{where}}")"""
 _STAYS = re.compile(r"[a-z][a-z0-9+.-]+:|//|#", re.I)  # an address, or a place in the same notebook
 _WORDS = r"\[((?:[^\[\]]|\[[^\]]*\])*)\]"  # of a link
 
-QUALITY = 95
-"""Of lighter pictures, as Pillow counts it, up to 100. The losses (root mean square, over the course's samples) are
-less than 1 in 100 of the range from 0 to 255 in grey and about 2 in 100 in colour, hard to see at these sizes."""
-
-KINDS = {"webp": ("webp", {"method": 6}), "png": ("jpeg", {"optimize": True})}
-"""What a picture file of this kind becomes, and Pillow's options for it."""
-
 
 def arguments(parser):
     parser.add_argument("labs", nargs="*", default=[], metavar="LAB", help="notebooks; all labs if none is named")
@@ -123,20 +110,22 @@ def main(options):
 
 
 def built(path: Path):
-    """The lab in the file `path` as a notebook of its own, in normal form, with outputs.
+    """A lab as a notebook of its own, with the outputs that are stored or, with lighter pictures, those of a run.
 
-    They are the stored ones, or, if its pictures had to be made lighter, those of a run with these.
-
-    Raises:
-        ValueError: it is no lab of this course, or a link in it would be lost.
-        CellStopped: with lighter pictures, the lab does not reach its end.
+    Raises ValueError where a link would be lost, CellStopped where that run does not reach its end.
     """
     files = {name: (COURSE / name).read_bytes() for name in needed(Lab(path))}
     lab = joined(path, files, NOTE)
-    if len(text_of(lab.notebook).encode()) < LARGEST or not any(map(_has_pictures, files)):
+    pictures = [name for name in files if name.endswith(".zip")]
+    if len(text_of(lab.notebook).encode()) < LARGEST or not pictures:
         return lab.notebook
     print(f"{path}: with lighter pictures, it runs once to get its outputs", flush=True)
-    lab = joined(path, with_lighter_pictures(files), NOTE + LIGHTER)
+    for name in pictures:
+        light = lighter(files[name])
+        old, new = (hashlib.sha256(sample).hexdigest().encode() for sample in (files[name], light))
+        files = {other: text.replace(old, new) if other.startswith("utils/") else text for other, text in files.items()}
+        files[name] = light
+    lab = joined(path, files, NOTE + LIGHTER)
     with tempfile.TemporaryDirectory() as folder, mock.patch.dict(os.environ):
         for name in SETTINGS:
             os.environ.pop(name, None)
@@ -161,10 +150,7 @@ def joined(path: Path, files: dict[str, bytes], note: str) -> Lab:
     cells = alone.notebook.cells
     for cell in cells:
         if cell.cell_type == "markdown":
-            try:
-                cell.source = without_links(cell.source)
-            except ValueError as error:
-                raise ValueError(f"{path}: {error}") from None
+            cell.source = without_links(cell.source, path)
     unpack = new_code_cell(
         UNPACK.replace("PACKED", packed(files)),
         id="one-file-files",
@@ -188,16 +174,12 @@ def packed(files: dict[str, bytes]) -> str:
     return "\n".join(text[start : start + LINE] for start in range(0, len(text), LINE))
 
 
-def without_links(text: str) -> str:
-    """Markdown with the links to other files turned into their words; addresses and links within the text stay.
-
-    Raises:
-        ValueError: a picture, or a link in another form, which would be lost.
-    """
+def without_links(text: str, path: Path) -> str:
+    """A notebook's Markdown in which links to files are words. Raises ValueError where a picture would be lost."""
     for target in _elsewhere(text):
         text = re.sub(rf"(?<!!){_WORDS}\({re.escape(target)}\)", r"\1", text)
     for target in _elsewhere(text):
-        raise ValueError(f"{target} is another file: link it as [words]({target}), or do without")
+        raise ValueError(f"{path}: {target} is another file: link it as [words]({target}), or do without")
     return text
 
 
@@ -205,36 +187,18 @@ def _elsewhere(text: str) -> list[str]:
     return [target for _, target, _ in links(parsed(text)) if not _STAYS.match(target)]
 
 
-def with_lighter_pictures(files: dict[str, bytes]) -> dict[str, bytes]:
-    """These files with lighter samples, whose SHA-256 stand in utils in place of the course's own."""
-    result = dict(files)
-    for sample in filter(_has_pictures, files):
-        result[sample] = lighter(files[sample])
-        old, new = (hashlib.sha256(some[sample]).hexdigest().encode() for some in (files, result))
-        result |= {name: text.replace(old, new) for name, text in result.items() if name.startswith("utils/")}
-    return result
-
-
-def _has_pictures(name: str) -> bool:
-    return name.startswith("data/") and name.endswith(".zip")
-
-
 def lighter(content: bytes) -> bytes:
-    """A sample (a zip archive, bytes) with the same files, but smaller: WebP sheets stay WebP, PNG files become JPEG.
-
-    A picture that losses would not make smaller, such as a sheet of MNIST's digits, stays as it is.
-    """
+    """A sample, a zip archive, with smaller pictures; those that losses make no smaller stay, such as MNIST's."""
     result = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(content)) as archive, zipfile.ZipFile(result, "w") as lighter_archive:
+    with zipfile.ZipFile(io.BytesIO(content)) as archive, zipfile.ZipFile(result, "w") as smaller:
         for entry in archive.infolist():
             name, file = entry.filename, archive.read(entry)
             stem, _, kind = name.rpartition(".")
             if kind in KINDS:
                 other, options = KINDS[kind]
                 compressed = io.BytesIO()
-                with Image.open(io.BytesIO(file)) as picture:
-                    picture.convert("RGB").save(compressed, other, quality=QUALITY, **options)
+                Image.open(io.BytesIO(file)).convert("RGB").save(compressed, other, quality=QUALITY, **options)
                 if len(compressed.getvalue()) < len(file):
                     name, file = f"{stem}.{other}", compressed.getvalue()
-            lighter_archive.writestr(zipfile.ZipInfo(name), file, entry.compress_type)
+            smaller.writestr(zipfile.ZipInfo(name), file, entry.compress_type)
     return result.getvalue()

@@ -252,7 +252,7 @@ def _line_gap(expected: list[str], got: list[str], tolerance: Tolerance, fold: b
         allows = [tolerance if first <= place < end else Tolerance() for place in range(len(numbers))]
     gaps = []
     for place, (a, b) in enumerate(numbers):
-        shape = _SHAPE.match(expected[2 * place + 2]) or expected[2 * place].endswith(" x ")
+        shape = _SHAPE.match(expected[2 * place + 2]) or expected[2 * place].endswith((" x ", " from ", " to "))
         gap = _number_gap(a, b, replace(allows[place], counts=Decimal(0)) if shape else allows[place], moved)
         gaps += [gap] if gap else []
     return "; ".join(gaps[:3]) + ("; …" if len(gaps) > 3 else "") or None

@@ -7,7 +7,7 @@ import pytest
 from tests.__main__ import main as command
 from tests.commands.execute import execute, take_picture
 from tests.course.lab import COURSE, WIDGET_VIEW, Lab, normalise, read, text_of
-from tests.tiny import code, markdown, printed, result, save
+from tests.tiny_labs import code, markdown, printed, result, save
 
 
 def main(arguments):

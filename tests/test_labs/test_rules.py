@@ -8,8 +8,8 @@ from nbformat.v4 import new_output
 
 from tests.course.lab import RECORDS, WIDGET_VIEW, Lab, labs, text_of
 from tests.course.rules import RULES
-from tests.tiny import FOLDED, code, figure, markdown, printed
-from tests.tiny import save as save_cells
+from tests.tiny_labs import FOLDED, code, figure, markdown, printed
+from tests.tiny_labs import save as save_cells
 
 LABS = labs()
 

@@ -14,25 +14,15 @@ from utils import checks
 from utils.checks import exercises
 
 CASES = [((np.array([1.0, 3.0]),), 4.0), ((np.array([2.0]),), 2.0), ((np.array([-1.0, 1.0]),), 0.0)]
+MISTAKES = [(np.mean, "The mean."), (np.max, "The largest."), (lambda values: np.nan, "No number.")]
 ONWARD = "The lab goes on with its own version"
+ON_PAPER = f"Work the case out on paper and compare step by step. {ONWARD}.\n"
+RIGHT = "right on every case. The lab goes on with yours.\n"
+TABLE = np.array([1.0, 2.0])
+PAIR = (0.5, 3)
 
 
-def total(values):
-    return np.sum(values)
-
-
-def mean(values):
-    return np.mean(values)
-
-
-def largest(values):
-    return np.max(values)
-
-
-MISTAKES = [(mean, "That is the mean."), (largest, "That is the largest.")]
-
-
-def outcome(capsys, attempt, solution=total, cases=CASES, mistakes=MISTAKES):
+def outcome(capsys, attempt, solution=np.sum, cases=CASES, mistakes=MISTAKES):
     """Whether the lab goes on with the attempt, and what was said."""
     if hasattr(attempt, "__name__"):
         attempt.__name__ = "attempt"
@@ -59,16 +49,9 @@ def raising(error):
     return attempt
 
 
-def test_right_attempt_is_used(capsys):
-    said = "✔ attempt: right on every case. The lab goes on with yours.\n"
-    assert outcome(capsys, lambda values: sum(values)) == (True, said)
-
-
-def test_any_callable_will_do(capsys):
-    assert outcome(capsys, functools.partial(np.sum, axis=0)) == (
-        True,
-        "✔ partial: right on every case. The lab goes on with yours.\n",
-    )
+def test_right_attempt_is_used_whatever_can_be_called(capsys):
+    assert outcome(capsys, lambda values: sum(values)) == (True, f"✔ attempt: {RIGHT}")
+    assert outcome(capsys, functools.partial(np.sum, axis=0)) == (True, f"✔ partial: {RIGHT}")
 
 
 def test_untouched_stub_leaves_the_solution(capsys):
@@ -77,35 +60,16 @@ def test_untouched_stub_leaves_the_solution(capsys):
 
 @pytest.mark.parametrize(("wrong", "hint"), MISTAKES)
 def test_known_mistakes_get_their_own_hint_and_print_once(capsys, wrong, hint):
-    def attempt(values):
-        print("mine")
-        return wrong(values)
-
-    said = refused(capsys, attempt)
+    said = refused(capsys, lambda values: print("mine") or wrong(values))
     assert said.startswith("mine\n✘ attempt([1., 3.]) gave ") and said.count("mine") == 1
     assert said.endswith(f"expected 4.\n  {hint} {ONWARD}.\n")
 
 
-def test_a_mistake_that_gives_no_number_gets_its_hint(capsys):
-    mistakes = [(lambda: np.nan, "That is not a number.")]
-    said = refused(capsys, lambda: np.nan, **giving(4.0) | {"mistakes": mistakes})
-    assert said == f"✘ attempt() gave nan, expected 4.\n  That is not a number. {ONWARD}.\n"
-
-
-def test_unknown_mistake_gets_general_advice(capsys):
-    assert refused(capsys, lambda values: 4.0) == (
-        f"✘ attempt([2.]) gave 4, expected 2.\n  Work the case out on paper and compare step by step. {ONWARD}.\n"
-    )
-
-
-def test_an_attempt_that_breaks_on_a_later_case_matches_no_mistake(capsys):
-    def attempt(values):
-        return 2.0 if len(values) == 2 and values[0] == 1 else values.missing
-
-    assert "Work the case out on paper" in refused(capsys, attempt)
-
-
-def test_forgotten_return_is_told(capsys):
+def test_other_mistakes_get_general_advice(capsys):
+    assert refused(capsys, lambda values: 4.0) == f"✘ attempt([2.]) gave 4, expected 2.\n  {ON_PAPER}"
+    breaks_later = {4.0: 2.0}
+    assert refused(capsys, lambda values: breaks_later[sum(values)]).endswith(ON_PAPER)
+    assert refused(capsys, lambda values: np.sum(values) * (1 + 1e-5)).endswith(ON_PAPER)
     said = refused(capsys, lambda values: None)
     assert "gave None, expected 4.\n  It gave back nothing: does it end with `return`?" in said
 
@@ -132,18 +96,17 @@ def test_an_attempt_that_stops_is_told_how(capsys, attempt, stopped):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no timer that interrupts")
-@pytest.mark.parametrize("endless", [0, 1])  # from the first case on, or only when a wrong attempt is tried further
-def test_a_loop_without_end_is_stopped(capsys, monkeypatch, endless):
+@pytest.mark.parametrize("always", [True, False])  # or only when a wrong attempt is tried further
+def test_a_loop_without_end_is_stopped(capsys, monkeypatch, always):
     monkeypatch.setattr(exercises, "SECONDS", 0.1)
 
     def attempt(values):
-        while endless == 0 or len(values) == 1:
+        while always or len(values) == 1:
             pass
         return 7.0
 
-    said = refused(capsys, attempt)
-    told = ["was stopped: does its loop end?", "gave 7, expected 4.\n  Work the case out on paper"][endless]
-    assert said.startswith(f"✘ attempt([1., 3.]) {told}")
+    told = "was stopped: does its loop end?" if always else f"gave 7, expected 4.\n  {ON_PAPER}"
+    assert refused(capsys, attempt).startswith(f"✘ attempt([1., 3.]) {told}")
     time.sleep(0.15)  # nothing is interrupted afterwards
 
 
@@ -155,9 +118,8 @@ def test_outside_the_main_thread_nothing_is_interrupted(capsys):
     assert found[0][0]
 
 
-@pytest.mark.parametrize("attempt", [4.0, "sum", None, [1.0, 2.0]])
-def test_what_is_no_function_is_told_so(capsys, attempt):
-    shown = "4" if attempt == 4.0 else repr(attempt)
+@pytest.mark.parametrize(("attempt", "shown"), [(4.0, "4"), ("sum", "'sum'"), (None, "None")])
+def test_what_is_no_function_is_told_so(capsys, attempt, shown):
     said = f"✘ {shown} is no function: write one with `def`, as the exercise begins. {ONWARD}.\n"
     assert refused(capsys, attempt) == said
 
@@ -172,28 +134,19 @@ class Tensor:
         raise RuntimeError
 
 
-TABLE = np.array([1.0, 2.0])
-PAIR = (0.5, 3)
-
-
 @pytest.mark.parametrize(
     ("wanted", "result", "kinds"),
     [
-        (4.0, "4.0", ("a text", "a number")),
-        (4.0, 4 + 0j, ("a complex", "a number")),
+        (4.0, "4.0", ("a str", "a number")),
         (4.0, [4.0], ("a list", "a number")),
         (4.0, np.array(4 + 5j), ("a complex128", "a number")),
         (1.0, True, ("a truth value", "a number")),
-        (4.0, {"a": 1}, ("a dict", "a number")),
         (4.0, Tensor(), ("a Tensor", "a number")),
         (True, 1, ("a number", "a truth value")),
-        (TABLE, [1.0, 2.0], ("a list", "an array of numbers")),
         (TABLE, (1.0, 2.0), ("a tuple of a number and a number", "an array of numbers")),
         (TABLE, np.ma.array(TABLE, mask=[0, 1]), ("a MaskedArray", "an array of numbers")),
         (TABLE, TABLE.astype(object), ("an array of object", "an array of numbers")),
-        (TABLE, TABLE.astype(complex), ("an array of complex128", "an array of numbers")),
         (np.array([True, False]), np.array([1, 0]), ("an array of numbers", "an array of bool")),
-        (PAIR, [0.5, 3], ("a list", "a tuple of a number and a number")),
         (PAIR, (np.ones(()), np.ones(1)), ("a tuple of a number and an array of numbers", "a tuple of a number and")),
     ],
 )
@@ -204,22 +157,18 @@ def test_the_kind_must_be_that_of_the_solution(capsys, wanted, result, kinds):
     assert f"\n  It came as {kinds[0]}, but the lab needs {kinds[1]}" in said
 
 
-@pytest.mark.parametrize("library", ["tensorflow", "torch", "pandas"])
-def test_tensors_and_tables_of_other_libraries_are_no_arrays(capsys, library):
-    module = pytest.importorskip(library)
-    make = {"tensorflow": "constant", "torch": "tensor", "pandas": "Series"}[library]
-    said = refused(capsys, lambda: getattr(module, make)([1.0, 2.0]), **giving(TABLE))
-    assert ", but the lab needs an array of numbers." in said
+@pytest.mark.parametrize(("library", "make"), [("tensorflow", "constant"), ("torch", "tensor"), ("pandas", "Series")])
+def test_tensors_and_tables_of_other_libraries_are_no_arrays(capsys, library, make):
+    result = getattr(pytest.importorskip(library), make)([1.0, 2.0])
+    assert ", but the lab needs an array of numbers." in refused(capsys, lambda: result, **giving(TABLE))
 
 
 @pytest.mark.parametrize(
     ("wanted", "result"),
     [
-        (4.0, 4),
         (4.0, np.float32(4)),
-        (4, np.int8(4)),
         (4, 4.0),
-        (4.0, np.array(4.0)),
+        (4.0, np.array(4 + 1e-8)),  # rounding is forgiven
         (True, np.bool_(True)),
         (TABLE, np.array([1, 2], dtype="uint8")),
         (PAIR, (np.float64(0.5), np.int64(3))),
@@ -230,31 +179,18 @@ def test_numbers_of_python_and_of_numpy_are_alike(capsys, wanted, result):
     assert outcome(capsys, lambda: result, **giving(wanted))[0]
 
 
-def test_rounding_is_forgiven_and_no_more(capsys):
-    assert outcome(capsys, lambda values: total(values) * (1 + 1e-8))[0]
-    refused(capsys, lambda values: total(values) * (1 + 1e-5))
-
-
-def in_place(values):
-    values *= 2
-    return np.sum(values) / 2
-
-
-def emptying(values):
-    result = sum(values)
-    values.clear()
-    return result
-
-
 @pytest.mark.parametrize(
-    ("attempt", "cases", "shown"),
-    [(in_place, CASES, "[1., 3.]"), (emptying, [(([1.0, 3.0],), 4.0)], "[1.0, 3.0]")],
+    ("change", "cases", "shown"),
+    [
+        (lambda values: np.negative(values, out=values), CASES, "[1., 3.]"),
+        (list.clear, [(([1.0, 3.0],), 4.0)], "[1.0, 3.0]"),
+    ],
 )
-def test_an_attempt_that_changes_its_arguments_is_told_so(capsys, attempt, cases, shown):
-    assert refused(capsys, attempt, cases=cases, mistakes=()) == (
+def test_an_attempt_that_changes_its_arguments_is_told_so(capsys, change, cases, shown):
+    assert refused(capsys, lambda values: (np.sum(values), change(values))[0], cases=cases, mistakes=()) == (
         f"✘ attempt({shown}) changed what it was given.\n  Work on a copy, as `values.copy()` makes one. {ONWARD}.\n"
     )
-    assert CASES[0][0][0].tolist() == [1.0, 3.0]
+    assert list(cases[0][0][0]) == [1.0, 3.0]
 
 
 def test_arguments_that_cannot_be_written_down_are_not_judged(capsys):
@@ -262,26 +198,22 @@ def test_arguments_that_cannot_be_written_down_are_not_judged(capsys):
     assert outcome(capsys, lambda step, values: step(values[1]), lambda step, values: 2.0, cases, ())[0]
 
 
-def test_values_are_shown_on_one_line_as_a_learner_would_write_them():
+def test_values_are_shown_on_one_short_line_as_a_learner_would_write_them():
     table = np.array([[1.0, 2.5], [3.0, 0.25]])
-    values = (table, (np.float64(0.1) * 3, 2), total, "text", [1.0], np.float32(0.5))
-    assert exercises._plain(values) == "([[1. , 2.5 ], [3. , 0.25]], (0.3, 2), total, 'text', [1.0], 0.5)"
-
-
-def test_a_long_result_is_shortened(capsys):
-    said = refused(capsys, lambda values: list(range(1_000_000)))
-    assert said.startswith("✘ attempt([1., 3.]) gave [0, 1, 2, 3, ") and len(said) < 500
-    assert " … " in said and ", 999999], expected 4.\n" in said
+    values = (table, (np.float64(0.1) * 3, 2), np.sum, "text", [1.0], np.float32(0.5))
+    assert exercises._plain(values) == "([[1. , 2.5 ], [3. , 0.25]], (0.3, 2), sum, 'text', [1.0], 0.5)"
+    long = exercises._plain(list(range(1_000_000)))
+    assert len(long) < 500 and long.startswith("[0, 1, 2, 3, ") and " … " in long and long.endswith(", 999999]")
 
 
 @pytest.mark.parametrize(
-    ("cases", "mistakes", "message"),
+    ("cases", "message"),
     [
-        ([((np.array([1.0, 3.0]),), 5.0)], (), "the solution total fails the cases of attempt"),
-        ([((np.array([2.0]),), 2.0)], [(mean, "no")], "the mistake mean passes the cases of attempt"),
-        ([], (), "the solution total has no cases of attempt"),
+        ([(([1.0, 3.0],), 5.0)], "the solution sum fails the cases of attempt"),
+        ([(([2.0],), 2.0)], "the mistake mean passes the cases of attempt"),
+        ([], "the solution sum has no cases of attempt"),
     ],
 )
-def test_a_broken_exercise_is_an_error(capsys, cases, mistakes, message):
+def test_a_broken_exercise_is_an_error(capsys, cases, message):
     with pytest.raises(AssertionError, match=message):
-        outcome(capsys, lambda values: total(values), cases=cases, mistakes=mistakes)
+        outcome(capsys, lambda values: sum(values), cases=cases)

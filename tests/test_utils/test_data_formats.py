@@ -18,18 +18,15 @@ LABELS = np.array([6, 9, 9, 4, 1, 1, 2, 7, 8, 3, 0, 5], np.uint8)
 
 
 def assert_cifar(arrays):
-    """Five training batches of two images each and a test batch of two were read in order."""
-    assert list(arrays) == list(formats.ARRAYS)
-    np.testing.assert_array_equal(arrays["x_train"], CIFAR[:10])
-    np.testing.assert_array_equal(arrays["x_test"], CIFAR[10:])
-    np.testing.assert_array_equal(arrays["y_train"], LABELS[:10])
-    np.testing.assert_array_equal(arrays["y_test"], LABELS[10:])
-    assert {array.dtype for array in arrays.values()} == {np.dtype(np.uint8)}
+    expected = dict(zip(formats.ARRAYS, (CIFAR[:10], LABELS[:10], CIFAR[10:], LABELS[10:]), strict=True))
+    assert list(arrays) == list(expected)
+    for name, array in arrays.items():
+        np.testing.assert_array_equal(array, expected[name], strict=True)
 
 
 def batches(made):
     """{name: made(rows)} of the six files that CIFAR-10 comes in, two images in each."""
-    names = [*(f"data_batch_{number}" for number in range(1, 6)), "test_batch"]
+    names = [*formats.CIFAR_BATCHES, "test_batch"]
     return {name: made(slice(2 * number, 2 * number + 2)) for number, name in enumerate(names)}
 
 
@@ -49,8 +46,8 @@ def test_cifar_strips():
         return content.getvalue()
 
     files = {f"{name}.png": content for name, content in batches(strip).items()}
-    files["train_lables.json"] = json.dumps(LABELS[:10].tolist()).encode()
-    files["test_lables.json"] = json.dumps(LABELS[10:].tolist()).encode()
+    for name, labels in (("train", LABELS[:10]), ("test", LABELS[10:])):
+        files[f"{name}_lables.json"] = json.dumps(labels.tolist()).encode()
     assert_cifar(formats.cifar_strips(files))
 
 
@@ -66,41 +63,28 @@ def test_opened(tmp_path):
     """Loose files stand beside those of archives; links and what leads elsewhere do no harm."""
     loose = tmp_path / "mnist.npz"
     loose.write_bytes(b"loose")
-    path = tmp_path / "some.tgz"
-    with tarfile.open(path, "w:gz") as archive:
+    with tarfile.open(tmp_path / "some.tgz", "w:gz") as archive:
         archive.add(loose, "../package/data/in")
         link = tarfile.TarInfo("package/link")
         link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
         archive.addfile(link)
-    assert formats.opened([loose, path]) == {"mnist.npz": b"loose", "in": b"loose"}
+    assert formats.opened([loose, tmp_path / "some.tgz"]) == {"mnist.npz": b"loose", "in": b"loose"}
 
 
-def gzipped(path, content):
-    path.write_bytes(gzip.compress(content))
-
-
-def tarred(path, content):
-    """A tar archive of ten files; gzipped where its name says so."""
-    with tarfile.open(path, "w:gz" if path.suffix == ".tgz" else "w") as archive:
-        for number in range(10):
-            entry = tarfile.TarInfo(str(number))
-            entry.size = len(content) // 10
-            archive.addfile(entry, io.BytesIO(content))
-
-
-GROWING = {"train-images-idx3-ubyte.gz": gzipped, "plain.tar": tarred, "gzip.tgz": tarred}
-
-
-@pytest.mark.parametrize("name", GROWING)
-def test_file_that_grows(name, tmp_path, monkeypatch):
-    """It is refused with little memory used."""
+@pytest.mark.parametrize("name", ["train-images-idx3-ubyte.gz", "plain.tar", "gzip.tgz"])
+def test_file_that_grows_is_refused_with_little_memory(name, tmp_path, monkeypatch):
     monkeypatch.setattr(formats, "LIMIT", 4_000_000)
     path = tmp_path / name
-    GROWING[name](path, bytes(40_000_000))
+    if name.endswith(".gz"):
+        path.write_bytes(gzip.compress(bytes(40_000_000), 1))
+    else:
+        (tmp_path / "zeros").write_bytes(bytes(4_000_000))
+        with tarfile.open(path, "w:gz" if name.endswith(".tgz") else "w") as archive:
+            for number in range(10):
+                archive.add(tmp_path / "zeros", str(number))
     tracemalloc.start()
-    try:
-        with pytest.raises(ValueError, match=f"^{name} unpacks to more than 4 MB$"):
-            formats.idx(formats.opened([path]))
-        assert tracemalloc.get_traced_memory()[1] < 20_000_000
-    finally:
-        tracemalloc.stop()
+    with pytest.raises(ValueError, match=f"^{name} unpacks to more than 4 MB$"):
+        formats.idx(formats.opened([path]))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 20_000_000

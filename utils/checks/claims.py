@@ -35,7 +35,10 @@ def claim(what, measured, *, at_least=None, at_most=None, equals=None, within=0.
     ):
         if bound is not None:
             bound, text = _for_mode(bound)
-            tests.append((compare, _like(values, bound, what)))
+            bound = _numbers(bound, what)
+            if (has := values.shape) != bound.shape:
+                raise ValueError(f"the claim {what!r} compares shape {has} with a bound of shape {bound.shape}")
+            tests.append((compare, bound))
             said.append(words.format(text))
     if not said:
         raise ValueError(f"the claim {what!r} has no bound: give at_least, at_most or equals")
@@ -75,13 +78,6 @@ def _numbers(values, what):
         if np.can_cast(array.dtype, float, "same_kind"):
             return array.astype(float)
     raise ValueError(f"the claim {what!r} compares numbers, but was given {reprlib.repr(values)}")
-
-
-def _like(values, bound, what):
-    bound = _numbers(bound, what)
-    if bound.shape != values.shape:
-        raise ValueError(f"the claim {what!r} compares shape {values.shape} with a bound of shape {bound.shape}")
-    return bound
 
 
 def _rounded(values, digits):

@@ -22,13 +22,11 @@ def exercise(attempt, solution, cases, mistakes=()):
     cases: pairs (arguments as a tuple, expected result as a number, an array, or a tuple or list of them)
     mistakes: pairs (wrong function, hint); the hint is given when the attempt errs just as that function does
 
-    The attempt is right when its results are those expected, each of the kind that the solution gives (an array for an
-    array; a Python or a NumPy number for a number), and its arguments stay as they were. It is stopped after SECONDS,
-    except on Windows and outside the main thread.
+    The attempt is right when its results are those expected, each of the solution's kind (a number of Python's or of
+    NumPy's, an array), and its arguments stay as they were. It is stopped after SECONDS, except on Windows.
 
     Returns `attempt` when it is right on every case, else `solution`. Prints one or two lines.
-    Raises AssertionError when there are no cases, the solution fails one, or a listed mistake passes them all: the
-    exercise is broken.
+    Raises AssertionError when the exercise is broken: no cases, a solution that fails one, a mistake that fails none.
     """
     name = getattr(attempt, "__name__", type(attempt).__name__)
     expected = [result for _, result in cases]
@@ -63,18 +61,20 @@ def _fault(attempt, name, arguments, expected, model, cases, known):
     except (Exception, SystemExit) as error:  # whatever the reader's code raises is told to the reader
         stopped = f"✘ {called} stopped with {type(error).__name__}: {_shown(str, error)}".removesuffix(": ")
         return f"{stopped}\n  {ONWARD}; mend yours and run both cells again."
-    if not _same(result, expected):
-        hint = _hint(attempt, result, model, cases, known)
-    elif _kind(result) != _kind(model):
-        hint = _other_kind(result, model)
-    elif _changed(given, arguments):
+    right = _same(result, expected)
+    hint = None if right else _hint(attempt, result, cases, known)
+    if hint is None and _kind(result) != _kind(model):
+        hint = f"It came as {_kind(result)}, but the lab needs {_kind(model)}."
+    elif right and _changed(given, arguments):
         return f"✘ {called} changed what it was given.\n  Work on a copy, as `values.copy()` makes one. {ONWARD}."
-    else:
+    elif right:
         return None
+    hint = hint or "Work the case out on paper and compare step by step."
     return f"✘ {called} gave {_plain(result)}, expected {_plain(expected)}.\n  {hint} {ONWARD}."
 
 
-def _hint(attempt, result, model, cases, known):
+def _hint(attempt, result, cases, known):
+    """The hint for a mistake that is known, or None."""
     if result is None:
         return "It gave back nothing: does it end with `return`?"
     with contextlib.suppress(Exception, KeyboardInterrupt, SystemExit):  # on a later case: it is no known mistake
@@ -83,13 +83,7 @@ def _hint(attempt, result, model, cases, known):
         for results, hint in known:
             if all(map(_same, tried, results)):
                 return hint
-    if _kind(result) != _kind(model):
-        return _other_kind(result, model)
-    return "Work the case out on paper and compare step by step."
-
-
-def _other_kind(result, model):
-    return f"It came as {_kind(result)}, but the lab needs {_kind(model)}."
+    return None
 
 
 def _results(function, cases):
@@ -127,8 +121,6 @@ def _kind(value):
         return "a truth value"
     if isinstance(value, (int, float, np.integer, np.floating)):
         return "a number"
-    if isinstance(value, str):
-        return "a text"
     if isinstance(value, tuple):
         return f"a tuple of {' and '.join(map(_kind, value))}"
     if type(value) is np.ndarray:  # a masked array or a matrix computes otherwise

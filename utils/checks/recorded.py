@@ -8,6 +8,8 @@ import re
 import zlib
 from pathlib import Path
 
+from IPython import get_ipython
+
 from utils import runtime
 
 RECORD = Path(__file__).with_name("recorded.json")
@@ -84,9 +86,8 @@ def _compare():
     if now is None:
         return lab, {**found, "setup": (False, "the setup cell has not run")}
     then, now = then.groupdict(), now.groupdict("none")
-    data = runtime.data_mode()
-    found["data"] = (data == then["data"], _beside(data, then["data"]))
-    found["seed"] = (now["seed"] == then["seed"], _beside(now["seed"], then["seed"]))
+    now["data"] = runtime.data_mode()
+    found |= {what: (now[what] == then[what], _beside(now[what], then[what])) for what in ("data", "seed")}
     names = ("Python", "TensorFlow", "Keras", "backend", "NumPy")
     others = [f"{name} {_beside(now[name], then[name])}" for name in names if now[name] != then[name]]
     found["versions"] = (not others, ", ".join(others) or "the same")
@@ -100,10 +101,6 @@ def _beside(now, then):
 
 def _cells_run():
     """(number, source) of each cell that ran after the setup cell, as Jupyter counts them; none outside a notebook."""
-    try:
-        from IPython import get_ipython
-    except ModuleNotFoundError:
-        return []
     shell = get_ipython()
     cells = [] if shell is None else list(enumerate(shell.user_ns.get("In", [])))[1:]
     begin = [place for place, (_, source) in enumerate(cells) if "runtime.setup(" in source]

@@ -26,7 +26,6 @@ def mnist(mode=None):
 
     x: uint8, shape (n, 28, 28), images × rows × columns, 0 (paper) to 255 (ink). y: uint8, shape (n,), the digit.
     n: 10000 and 2000 in the sample, 60000 and 10000 in the full set.
-
     Raises DataError when the data are not to be had, ValueError for an unknown mode.
     Source: Y. LeCun, C. Cortes, C. Burges, The MNIST database of handwritten digits.
     """
@@ -38,7 +37,6 @@ def fashion_mnist(mode=None):
 
     x: uint8, shape (n, 28, 28), images × rows × columns, 0 (background) to 255. y: uint8, shape (n,), an index
     into FASHION_CLASSES. n: 10000 and 2000 in the sample, 60000 and 10000 in the full set.
-
     Raises DataError when the data are not to be had, ValueError for an unknown mode.
     Source: H. Xiao, K. Rasul, R. Vollgraf, arXiv:1708.07747.
     """
@@ -50,7 +48,6 @@ def cifar10(mode=None):
 
     x: uint8, shape (n, 32, 32, 3), images × rows × columns × (red, green, blue). y: uint8, shape (n,), an index
     into CIFAR10_CLASSES. n: 5000 and 1000 in the sample, 50000 and 10000 in the full set.
-
     Raises DataError when the data are not to be had, ValueError for an unknown mode.
     Source: A. Krizhevsky, Learning multiple layers of features from tiny images, 2009.
     """
@@ -81,8 +78,7 @@ def house_prices():
 
     Raises DataError when the file is missing or altered.
     """
-    sizes, prices = _table("house_prices.csv").T
-    return sizes, prices
+    return tuple(_table("house_prices.csv").T)
 
 
 def houses():

@@ -55,13 +55,12 @@ def _chosen(entries, counts):
             if name.casefold() in chosen:  # Windows and macOS take these for one name
                 raise ValueError(f"the archive holds {name} twice, if capitals are not told from small letters")
             chosen[name.casefold()] = name, entry
-    chosen = dict(chosen.values())
-    found = collections.Counter(name.rpartition("/")[0] for name in chosen)
+    found = collections.Counter(name.rpartition("/")[0] for name, _ in chosen.values())
     if found != counts:
         listing = ", ".join(f"{found[folder]} in {folder}" for folder in counts)
-        wanted = ", ".join(str(count) for count in counts.values())
+        wanted = ", ".join(map(str, counts.values()))
         raise ValueError(f"the archive holds {listing} pictures and should hold {wanted}")
-    return chosen
+    return dict(chosen.values())
 
 
 def _is_picture(file):

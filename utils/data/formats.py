@@ -23,10 +23,8 @@ def opened(paths):
     """
     files = {}
     for path in paths:
-        if path.name.endswith((".tar", ".tar.gz", ".tgz")):
-            files.update(_members(path))
-        else:
-            files[path.name] = path.read_bytes()
+        packed = path.name.endswith((".tar", ".tar.gz", ".tgz"))
+        files |= _members(path) if packed else {path.name: path.read_bytes()}
     return files
 
 
@@ -53,7 +51,6 @@ def keras_npz(files):
 
 def idx(files):
     """Four files in MNIST's own IDX format, each plain or gzipped: {name: array}."""
-
     arrays = {}
     for array, name in zip(ARRAYS, IDX_NAMES, strict=True):
         arrays[array] = idx_array(files[name] if name in files else _gunzipped(files, f"{name}.gz"))

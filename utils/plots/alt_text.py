@@ -96,8 +96,7 @@ def _bar_names(container, axis, upright):
     numbers = isinstance(axis.get_major_formatter(), (ScalarFormatter, LogFormatter, NullFormatter))
     ticks = [] if numbers else [*zip(axis.get_majorticklocs(), axis.get_majorticklabels())]
     for bar in container:
-        box = bar.get_bbox()
-        (low, high) = box.intervalx if upright else box.intervaly
+        low, high = bar.get_bbox().intervalx if upright else bar.get_bbox().intervaly
         middle = (low + high) / 2
         near = [(abs(place - middle), label.get_text()) for place, label in ticks if abs(place - middle) <= high - low]
         yield min(near)[1].replace("\n", " ") if near else _number(middle)

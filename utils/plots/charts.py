@@ -35,16 +35,14 @@ def curves(x, values, *, title, xlabel, ylabel, levels=None, marks=None, log=Fal
     """
     axes = axes or plt.figure().add_subplot()
     for label, y in values.items():
-        positions = np.arange(len(y)) if x is None else x
-        axes.plot(positions, y, label=label, linestyle="--" if label in dashed else "-")
+        axes.plot(range(len(y)) if x is None else x, y, label=label, linestyle="--" if label in dashed else "-")
     for (label, y), colour in zip((levels or {}).items(), cycle(COLOURS)):
         axes.axhline(y, label=label, color=colour, linestyle="--", linewidth=1.2)
     for (label, (mark_x, mark_y)), colour in zip((marks or {}).items(), cycle(reversed(COLOURS))):
         axes.plot([mark_x], [mark_y], "o", color=colour, markersize=9, label=label, zorder=5)
     if log:
         axes.set_yscale("log")
-    _finish(axes, title, xlabel, ylabel, len(values) + len(levels or {}) + len(marks or {}) > 1)
-    return axes
+    return _finish(axes, title, xlabel, ylabel, len(values) + len(levels or {}) + len(marks or {}) > 1)
 
 
 def fit(x, y, lines, *, title, xlabel, ylabel, residuals=None, xlim=None, ylim=None, axes=None):
@@ -66,8 +64,7 @@ def fit(x, y, lines, *, title, xlabel, ylabel, residuals=None, xlim=None, ylim=N
     for (label, (w, b)), colour in zip(lines.items(), cycle(COLOURS[1:] + COLOURS[:1])):
         axes.plot(ends, w * ends + b, color=colour, label=label)
     axes.scatter(x, y, color=BLUE, s=45, label="data", zorder=4)
-    _finish(axes, title, xlabel, ylabel, legend=True)
-    return axes
+    return _finish(axes, title, xlabel, ylabel, legend=True)
 
 
 def _residuals(axes, x, y, predictions, squares):
@@ -118,8 +115,7 @@ def loss_surface(weights, biases, losses, *, title, xlabel="weight w", ylabel="b
     surface.alt_text = _extremes("Surface of the loss", weights, biases, losses, xlabel, ylabel)
     axes.set_zlabel(zlabel, labelpad=8)
     axes.view_init(elev=32, azim=-55)
-    _finish(axes, title, xlabel, ylabel, legend=False)
-    return axes
+    return _finish(axes, title, xlabel, ylabel, legend=False)
 
 
 def _extremes(name, weights, biases, losses, xlabel, ylabel):
@@ -149,8 +145,7 @@ def points(x, y, *, title, xlabel, ylabel, label="data", diagonal=False, axes=No
     if diagonal:
         ends = np.array(_margin(np.concatenate([x, y])))
         axes.plot(ends, ends, color=GREY, linestyle="--", linewidth=1.2, label="equal")
-    _finish(axes, title, xlabel, ylabel, legend=diagonal)
-    return axes
+    return _finish(axes, title, xlabel, ylabel, legend=diagonal)
 
 
 def _margin(values):
@@ -162,3 +157,4 @@ def _finish(axes, title, xlabel, ylabel, legend):
     axes.set(title=title, xlabel=xlabel, ylabel=ylabel)
     if legend:
         axes.legend()
+    return axes

@@ -35,15 +35,15 @@ def images(pictures, labels=None, *, title, columns=None, signed=False, each=Fal
         raise ValueError(f"{len(pictures)} pictures, but {len(labels)} labels")
     columns = columns or min(len(pictures), 10)
     count, high, wide = pictures.shape[:3]
-    step = np.array([high * (1 + GAP) + _lines(labels) * _text_height(wide, columns, width), wide * (1 + GAP)])
+    lines = 0 if labels is None else max(str(label).count("\n") + 1 for label in labels)
+    line_height = 0.16 * wide * columns / width  # in pixels of the pictures
+    step = np.array([high * (1 + GAP) + lines * line_height, wide * (1 + GAP)])
     rows = -(-count // columns)
     if axes is None:
         axes = plt.figure(figsize=(width, width * rows * step[0] / (columns * step[1]) + 0.5)).add_subplot()
-    bound = np.abs(pictures).max() or 1
     for number, picture in enumerate(pictures):
         top, left = divmod(number, columns) * step
-        bound = (np.abs(picture).max() or 1) if each else bound
-        low, top_value = _range(picture if each else pictures, signed, bound)
+        low, top_value = _range(picture if each else pictures, signed)
         colours = cmap or ("PuOr_r" if signed else "gray")
         extent = (left, left + wide, top + high, top)
         drawn = axes.imshow(picture, cmap=colours, vmin=low, vmax=top_value, extent=extent, interpolation="nearest")
@@ -57,17 +57,9 @@ def images(pictures, labels=None, *, title, columns=None, signed=False, each=Fal
     return axes
 
 
-def _lines(labels):
-    return 0 if labels is None else max(str(label).count("\n") + 1 for label in labels)
-
-
-def _text_height(wide, columns, width):
-    """One line of text, in pixels of the pictures."""
-    return 0.16 * wide * columns / width
-
-
-def _range(values, signed, bound):
+def _range(values, signed):
     if signed:
+        bound = np.abs(values).max() or 1
         return -bound, bound
     if values.dtype == np.uint8:
         return 0, 255

@@ -58,8 +58,7 @@ def png(figure):
     Drawings keep 256 colours, which takes a third of the space; figures that hold colour photographs keep all.
     """
     picture = rendered(figure)
-    photographs = any(np.ndim(image.get_array()) == 3 for axes in figure.axes for image in axes.images)
-    if not photographs:
+    if not any(np.ndim(image.get_array()) == 3 for axes in figure.axes for image in axes.images):
         picture = in_colours(picture, picture.quantize(256))
     buffer = io.BytesIO()
     picture.save(buffer, "png", optimize=True)

@@ -83,8 +83,7 @@ def sketch(draw, stored, *, panels=1, size=(3.0, 3.2)):
     def read(change):
         try:
             picture = stroke_picture(change["new"]["strokes"], change["new"]["widths"])
-            rows = [{"picture": picture}]
-            result.value = image(drawn(draw, rows, panels, size)) if picture.any() else BLANK
+            result.value = image(drawn(draw, [{"picture": picture}], panels, size)) if picture.any() else BLANK
         except Exception as error:  # here it would reach no reader: front ends hide what a widget's callback raises
             words = html.escape(f"{type(error).__name__}: {error}")
             result.value = f'<p role="alert"><strong>The drawing could not be read.</strong> {words}</p>'

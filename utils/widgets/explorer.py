@@ -38,7 +38,7 @@ def explore(draw, stills, *, panels=1, size=(4.5, 3.6), **controls):
     for control in built.values():
         control.observe(redraw, names="value")
     view = ipywidgets.VBox([*built.values(), picture])
-    words = "Live under " + ", ".join(_words(name, choice, stills[0]) for name, choice in controls.items())
+    words = "Live under " + ", ".join(_words(name, choice, stills[0][name]) for name, choice in controls.items())
     words += ". Run this cell in Jupyter or Colab to move them; the figure above shows the same in stills."
     show(figure, view, words)
     return view
@@ -55,7 +55,7 @@ def _verify(still, controls):
 
 def _control(name, choice, start):
     control = ipywidgets.interactive.widget_from_abbrev(choice, start)
-    control.description, control.style.description_width = _spoken(name), "8em"
+    control.description, control.style.description_width = name.replace("_", " "), "8em"
     if isinstance(choice, tuple):
         control.layout.width = "28em"
     if isinstance(control, ipywidgets.FloatSlider):
@@ -65,10 +65,7 @@ def _control(name, choice, start):
 
 
 def _words(name, choice, start):
+    name = name.replace("_", " ")
     if isinstance(choice, tuple):
-        return f"a slider '{_spoken(name)}' from {choice[0]} to {choice[1]} in steps of {choice[2]}, at {start[name]}"
-    return f"a menu '{_spoken(name)}' of {', '.join(map(str, choice))}, at {start[name]}"
-
-
-def _spoken(name):
-    return name.replace("_", " ")
+        return f"a slider '{name}' from {choice[0]} to {choice[1]} in steps of {choice[2]}, at {start}"
+    return f"a menu '{name}' of {', '.join(map(str, choice))}, at {start}"

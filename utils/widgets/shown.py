@@ -29,10 +29,7 @@ def image(figure):
 
 
 def show(figure, view, words):
-    """Display the static figure, then the widget `view` (if not None) with `words` for readers without widgets."""
+    """Display the static figure, then the widget `view` with `words` for readers without widgets."""
     display(figure)
-    data = {"text/plain": words}
-    if view is not None:
-        model = {"version_major": 2, "version_minor": 0, "model_id": view.model_id}
-        data["application/vnd.jupyter.widget-view+json"] = model
-    display(data, raw=True)
+    model = {"version_major": 2, "version_minor": 0, "model_id": view.model_id}
+    display({"text/plain": words, "application/vnd.jupyter.widget-view+json": model}, raw=True)

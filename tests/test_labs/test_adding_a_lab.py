@@ -10,7 +10,7 @@ import pytest
 
 from tests.course import rules
 from tests.course.lab import Lab
-from tests.tiny import copy_of_course, save, whole_lab
+from tests.tiny_labs import copy_of_course, save, whole_lab
 
 OWN = ("PYTEST", "PYTHONPATH", "LABS_")
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
-from tests.course.compare import Tolerance, differences, numbers
+from tests.course.compare import Tolerance, differences
 from tests.course.lab import WIDGET_VIEW
 from utils import data
 
@@ -38,23 +38,18 @@ def gaps(expected, got, *tags):
     ("expected", "got", "tags"),
     [
         ("loss 0.500000", "loss 0.500005", []),  # the edge of rtol 1e-5
-        ("loss -715.66669", "loss -715.66", []),
         ("loss 1e-7", "loss 1.000001e-07", []),
-        ("[0.  1.5]", "[1e-9 1.5]", ["tolerance-1e-8"]),
         ("accuracy 0.95", "accuracy 0.96", ["tolerance-0.01"]),  # the edge, in decimal
         ("loss 200.0", "loss 209.9", ["rtol-0.05"]),
         ("steps 100 of 0.5", "steps 102 of 0.5", ["counts-2"]),
-        ("12,000 right", "11,998 right", ["counts-2"]),
         ("1", "0.999999", []),
         ("gap −0.5", "gap -0.500001", []),
         ("12,000.5", "12,000.6", []),
         ("12_000.5 0.9x", "12_000.6 0.900001x", []),
         ("[0. 1. 2.]", "[0. 1.000001 2.]", []),
-        (" [1.\n  2.]", " [1.000001\n  2.]", []),
         ("-0.00", "0.00", []),
         ("0.50 0.75", "0.5 0.750001", []),  # a neighbour moved, so the width may change
         ("[[ 9.99999]\n [ 8.5]]", "[[10.00001]\n [ 8.5]]", []),
-        ("loss  9.99999 ok", "loss 10.00001 ok", []),
         ("nan inf -inf", "nan inf -inf", []),
         ("a  \nb\n", "a\nb", []),
         ("\x1b[1m3/3\x1b[0m", "3/3", []),
@@ -62,9 +57,7 @@ def gaps(expected, got, *tags):
         ("a: 0.93 (at least 0.9)", "a: 0.94 (at least 0.8)", ["tolerance-1"]),  # no claim
         ("took ~0.8 ms", "took ~12.3 µs", []),
         ("~61 images per second", "~1,204 images per second", []),
-        ("~9 s later", "~1.5 min later", []),
         ("sum   ~0.8 ms  ok", "sum ~102.8 ms  ok", []),
-        ("✔ a: 0.93 (or 0.9)", "✔ a: 0.94 (or 0.8)", ["tolerance-1"]),
     ],
 )
 def test_equal(expected, got, tags):
@@ -75,7 +68,6 @@ def test_equal(expected, got, tags):
     ("expected", "got", "tags", "reason"),
     [
         ("loss 0.50000", "loss 0.50001", [], "0.50000 became 0.50001, off by 0.00001, tolerance 0.00000500"),
-        ("loss 0.50001", "loss 0.50000", [], "off by 0.00001"),
         ("loss 0.5", "loss -0.5", [], "off by 1.0"),
         ("accuracy 0.95", "accuracy 0.961", ["tolerance-0.01"], "off by 0.011, tolerance 0.01"),
         ("26 x 26 pixels", "31 x 31 pixels", ["rtol-0.9", "tolerance-200"], "26 became 31, off by 5, tolerance 0"),
@@ -85,28 +77,22 @@ def test_equal(expected, got, tags):
         ("0.50", "0.5", [], "0.50 became 0.5"),
         ("12,000", "12000", [], "12,000 became 12000"),
         ("loss 200.0", "loss 211.0", ["rtol-0.05"], "off by 11.0, tolerance 10.0"),
-        ("loss 0.5000", "loss 0.5001", ["figure-0.9"], "off by 0.0001"),
         ("loss 0.00001", "loss 0.00002", ["rtol-0.05"], "off by 0.00001"),
         ("steps 100000", "steps 100001", [], "100000 became 100001, off by 1, tolerance 0"),
-        ("9007199254740993", "9007199254740992", [], "off by 1"),
         ("steps 1000000", "steps 1000001", ["tolerance-0.5"], "off by 1"),
         ("[100000. 2.]", "[100001. 2.]", [], "off by 1"),
-        ("12,000", "12,001", [], "off by 1"),
         ("step 3.", "step 4.", [], "became 4"),
         ("2", "2.0", [], "2 became 2.0"),
         ("1e-7", "2e-7", [], "off by 1e-7"),
         ("loss 0.5", "loss nan", ["tolerance-9"], "the text differs"),
         ("inf", "-inf", ["tolerance-9"], "the text differs"),
-        ("test accuracy 0.95", "train accuracy 0.95", ["tolerance-9"], "the text differs"),
         ("Conv2D", "Conv3D", ["tolerance-9"], "the text differs"),
         ("28x28", "28x29", ["tolerance-9"], "the text differs"),
         ("Keras 3.15.1", "Keras 3.15.2", ["tolerance-9"], "the text differs"),
-        ("sha 1e5f20", "sha 1e6f20", ["tolerance-9"], "the text differs"),
         ("3 - 0.5", "3 + 0.5", ["tolerance-9"], "the text differs"),
         ("0.9x", "0.9s", ["tolerance-9"], "the text differs"),
         ("5 s", "6 s", [], "5 became 6"),
         ("smallest 0.25 min, 0.9 max", "smallest 0.95 min, 0.9 max", [], "0.25 became 0.95"),
-        ("0.5 h, 0.3 w", "0.9 h, 0.3 w", [], "0.5 became 0.9"),
         ("w = 0.5 s = 3", "w = 0.9 s = 3", [], "0.5 became 0.9"),
         ("3/3 - 1s - 9ms/step - loss: 0.5", "3/3 - 1s - 8ms/step - loss: 0.5", [], "the text differs"),
         ("split 1:20:30", "split 1:55:30", [], "became"),
@@ -114,21 +100,14 @@ def test_equal(expected, got, tags):
         ("hash 0xdeadbeef", "hash 0xfeedface", ["figure-0.9"], "the text differs"),
         ("0.8 ms", "~0.8 ms", [], "the text differs"),
         ("~0.8 epochs", "~0.8 steps", [], "the text differs"),
-        ("≈ 0.5", "≈ 0.6", [], "0.5 became 0.6"),
         ("Adam", "adam", [], "the text differs"),
         ("a b", "a  b", [], "the text differs"),
         ("a 9 b", "a 10  b", [], "9 became 10"),
         ("one two 9", "onetwo 10", ["counts-1"], "the text differs"),
         ("1\n2\n3", "1\n3", [], "3 lines became 2"),
-        ("1\n2", "1\n2\n3", [], "2 lines became 3"),
         ("1 2", "1 2 3", [], "the text differs"),
         ("✔ a: 0.93 (at least 0.9)", "✔ a: 0.93 (at least 0.8)", ["tolerance-1"], "0.9 became 0.8, off by 0.1, toler"),
-        (
-            "✔ a: 0.93 (at most 1.5, on full data 2)",
-            "✔ a: 0.93 (at most 1.5, on full data 3)",
-            ["rtol-0.9"],
-            "2 became",
-        ),
+        ("✔ a: 0.9 (at most 1, on full data 2)", "✔ a: 0.9 (at most 1, on full data 3)", ["rtol-0.9"], "2 became"),
         ("✔ a: 3 (exactly 3)", "✔ a: 3 (exactly 4)", ["counts-1"], "3 became 4, off by 1, tolerance 0"),
         ("✔ a: 0.9 (1 give or take 0.1)", "✔ a: 0.9 (1 give or take 0.2)", ["tolerance-1"], "0.1 became 0.2"),
         ("✔ 4 as 9: 8 (at least 3)", "✔ 5 as 9: 8 (at least 3)", ["counts-2"], "4 became 5, off by 1, tolerance 0"),
@@ -176,14 +155,10 @@ def test_numbers_of_every_kind_of_text_have_tolerances(kind):
     assert gap.startswith(f"{kind.replace('_', '/')}: ")
 
 
-@pytest.mark.parametrize(
-    ("kind", "content", "other"),
-    [("application_json", {"a": 0.5}, {"a": 0.500001}), ("application_javascript", "f(0.5)", "f(0.500001)")],
-)
-def test_other_kinds_must_be_identical(kind, content, other):
-    expected, same, got = ([display(**{kind: value})] for value in (content, content, other))
+def test_other_kinds_must_be_identical():
+    expected, same, got = ([display(application_json={"a": number})] for number in (0.5, 0.5, 0.500001))
     assert differences(expected, same, Tolerance()) == []
-    assert differences(expected, got, Tolerance()) == [f"{kind.replace('_', '/')}: the content differs"]
+    assert differences(expected, got, Tolerance()) == ["application/json: the content differs"]
 
 
 def test_the_widget_view_is_skipped_and_its_text_compared():
@@ -412,8 +387,3 @@ def test_a_number_changed_beyond_its_tolerance_never_passes_and_within_it_always
         assert bool(gaps(*texts, *tags)) == (gap > allowed)
     elif Decimal(new):
         assert bool(gaps(*texts, *tags)) == (old != new)
-
-
-def test_numbers_of_a_text():
-    text = "epoch 3: loss 0.25, 93.1% in ~5 s, Conv2D, 1e-7, −2, [1. 2.], 12,000, 3.12.1"
-    assert numbers(text) == ["3", "0.25", "93.1", "1e-7", "−2", "1.", "2.", "12,000"]

@@ -15,9 +15,9 @@ import pytest
 from tests.commands.execute import execute
 from tests.course.lab import COURSE, Lab
 from tests.course.plugin import pytest_xdist_auto_num_workers
-from tests.test_commands.test_compare import picture
-from tests.tiny import code, markdown, printed, result
-from tests.tiny import save as save_cells
+from tests.test_course.test_compare import picture
+from tests.tiny_labs import code, markdown, printed, result
+from tests.tiny_labs import save as save_cells
 
 SETUP_REPORT = """Python {}, TensorFlow {}, Keras {} on tensorflow, NumPy {}
 Device: {}. Seed: 0
@@ -74,23 +74,11 @@ EQUAL = [
 ]
 # (what, source, stored outputs, tags, what the message says)
 DIFFERENT = [
-    (
-        "a number",
-        "loss = 0.5\nprint('loss', loss)",
-        [printed("loss 0.52\n")],
-        ["tolerance-0.01"],
-        ["tolerance", "0.01"],
-    ),
+    ("a number", "loss = 0.5\nprint('loss', loss)", [printed("loss 0.52\n")], ["tolerance-0.01"], ["tolerance 0.01"]),
     ("a word", "print('test', loss)", [printed("train 0.5\n")], ["tolerance-9"], ["expected: train", "got:      test"]),
     ("a missing output", "print('a')", [printed("a\n"), result(text_plain="7")], [], ["missing output (text/plain)"]),
     ("an extra output", "print('a')\nloss", [printed("a\n")], [], ["unexpected output (text/plain)"]),
-    (
-        "a different figure",
-        SHOW.format(OTHER, "two"),
-        [shown(PICTURE, "two")],
-        [],
-        ["of the ink", "0.03"],
-    ),
+    ("a different figure", SHOW.format(OTHER, "two"), [shown(PICTURE, "two")], [], ["of the ink", "0.03"]),
     (
         "a warning",
         "import warnings\nwarnings.warn('overflow')\nloss",
@@ -183,10 +171,7 @@ def compared(course):
 def test_equal_passes(compared, number):
     _, _, outcomes = compared
     assert outcomes["same", f"Cell {number}"] == ("passed", "")
-
-
-def test_an_empty_cell_is_no_test(compared):
-    assert len(states(compared[2], "same")) == len(EQUAL) - 1
+    assert len(states(outcomes, "same")) == len(EQUAL) - 1  # an empty cell is no test
 
 
 @pytest.mark.parametrize("number", range(1, len(DIFFERENT) + 1), ids=[case[0] for case in DIFFERENT])
@@ -214,14 +199,10 @@ def test_the_message_says_all(compared):
     assert status == pytest.ExitCode.TESTS_FAILED
 
 
-def test_a_cell_that_was_never_executed_fails(compared):
-    state, message = compared[2]["other", f"Cell {len(DIFFERENT) + 1}"]
-    assert state == "failed"
-    assert "never executed: execute the notebook and save it" in message
-
-
-def test_cells_after_a_difference_are_still_compared(compared):
-    assert compared[2]["other", f"Cell {len(DIFFERENT) + 2}"][0] == "passed"
+def test_a_cell_that_was_never_executed_fails_and_those_after_it_are_compared(compared):
+    first, second = (compared[2]["other", f"Cell {len(DIFFERENT) + number}"] for number in (1, 2))
+    assert (first[0], second[0]) == ("failed", "passed")
+    assert "never executed: execute the notebook and save it" in first[1]
 
 
 def test_after_an_error_the_first_cause_stands_alone(compared):
@@ -242,18 +223,15 @@ def test_a_dead_kernel_fails_at_once(compared):
     assert "out of luck" in message
 
 
-def test_an_executed_lab_passes_unchanged_on_two_workers(course):
-    """A long silence within a cell does no harm either."""
-    again = "import time\nprint(f'~{time.time()}', 0.1 + 0.2)"
+def test_an_executed_lab_passes_unchanged_and_a_lab_stays_on_one_worker(course):
     figure = "from PIL import Image\nImage.linear_gradient('L')"
-    save(course / "labs/executed.ipynb", *(cell(source, executed=False) for source in [again, figure, *SHORT]))
+    save(course / "labs/executed.ipynb", *(cell(source, executed=False) for source in ["0.1 + 0.2", figure, *SHORT]))
     execute(course / "labs/executed.ipynb")
     assert "image/png" in (course / "labs/executed.ipynb").read_text(encoding="utf-8")
-    silence = "import time\nprint('a', flush=True); time.sleep(5.2); print('b')"
-    save(course / "labs/pause.ipynb", cell(silence, [printed("a\nb\n")]), *map(cell, SHORT))
-    _, report, outcomes = run(course, "-n", "2", "-v", "labs/executed.ipynb", "labs/pause.ipynb")
-    assert states(outcomes, "executed") + states(outcomes, "pause") == ["passed"] * 9
-    workers = [set(re.findall(rf"\[(gw\d)\].* PASSED labs/{lab}.ipynb", report)) for lab in ("executed", "pause")]
+    save(course / "labs/short.ipynb", *map(cell, SHORT))
+    _, report, outcomes = run(course, "-n", "2", "-v", "labs/executed.ipynb", "labs/short.ipynb")
+    assert states(outcomes, "executed") + states(outcomes, "short") == ["passed"] * 8
+    workers = [set(re.findall(rf"\[(gw\d)\].* PASSED labs/{lab}.ipynb", report)) for lab in ("executed", "short")]
     assert list(map(len, workers)) == [1, 1]
     assert workers[0] != workers[1]
 
