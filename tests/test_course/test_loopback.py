@@ -29,4 +29,4 @@ def test_loopback_is_put_up_where_the_network_is_cut_and_not_before():
     except (OSError, subprocess.CalledProcessError):
         pytest.skip("the network cannot be cut here")
     said = subprocess.run([*command, sys.executable, "-c", TALK], cwd=COURSE, capture_output=True, text=True)
-    assert (said.stdout, said.stderr) == ("down\nup\n", "")
+    assert (said.stdout, said.returncode) == ("down\nup\n", 0), said.stderr
