@@ -6,9 +6,8 @@ from pathlib import Path
 import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from tests.course.lab import COURSE, Lab, labs, normalise, text_of
+from tests.course.lab import COURSE, FOLDED, Lab, labs, normalise, text_of
 
-FOLDED = {"jupyter": {"source_hidden": True}, "cellView": "form"}
 ALT = "Line chart of the loss: it falls from 3.1 to 0.25."
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGP4DwABAQEAsJ0gJwAAAABJRU5ErkJggg==\n"
 
@@ -52,7 +51,8 @@ def save(path: Path, *cells, run=True) -> Path:
 
 def exercise(name, number, factor):
     """The cells of one exercise: multiply by a factor."""
-    check = f"""cases = [((1.0,), {factor}.0), ((2.0,), {2 * factor}.0)]
+    check = f"""# @title Check {number}
+cases = [((1.0,), {factor}.0), ((2.0,), {2 * factor}.0)]
 mistakes = [(lambda x: x + {factor}, "Multiply, do not add."), (lambda x: x, "That is x itself.")]
 {name}_used = checks.exercise({name}, solution_{name}, cases, mistakes)"""
     return [
@@ -65,6 +65,7 @@ mistakes = [(lambda x: x + {factor}, "Multiply, do not add."), (lambda x: x, "Th
             check,
             printed(f"✎ {name}: not written yet. The lab goes on with its own version.\n"),
             tags=["check"],
+            **FOLDED,
         ),
     ]
 
@@ -79,12 +80,10 @@ def whole_lab(number="99"):
             "| **You will be able to** | double |\n"
             f"| **Before you start** | [01]({labs()[0].name}) |\n"
             "| **Time** | 5 minutes to work through, at most 45 seconds to run |\n"
-            "| **Hardware and data** | any laptop; eight houses in `data/house_prices.csv` |\n"
-            "| **In Colab** | this copy of the course has no address that Colab could open it from "
-            "(README, *In Colab*) |"
+            "| **Hardware and data** | any laptop; eight houses in `data/house_prices.csv` |"
         ),
-        code(setup.source, *setup.outputs, tags=["setup"]),
-        code("import numpy as np\n\nfrom utils import checks, data, widgets"),
+        code(setup.source, *setup.outputs, tags=["setup"], **FOLDED),
+        code("import numpy as np\n\nfrom utils import checks, data, plots, widgets"),
         code("factor = 2.0  # of the line", tags=["parameters"]),
         markdown("## 1. A line\n\nA ***line*** doubles. *Predict*: twice three quarters? It is 1.5."),
         code(

@@ -1,5 +1,6 @@
 """What a lab runs on: seeds and determinism, the device, the data mode, where the course stands."""
 
+import builtins
 import contextlib
 import importlib.metadata
 import os
@@ -8,6 +9,7 @@ import re
 import sys
 import tempfile
 import time
+import types
 from pathlib import Path
 
 COURSE = Path(__file__).resolve().parent.parent
@@ -18,6 +20,16 @@ NEWEST_PYTHON = (3, 14)
 
 MODES = {"sample": "ships with the course", "full": "fetched once, then kept"}
 _chosen_mode = None
+
+KERAS = {
+    "dtype_policy": "float32",
+    "epsilon": 1e-7,
+    "floatx": "float32",
+    "image_data_format": "channels_last",
+    "max_epochs": None,
+    "max_steps_per_epoch": None,
+}
+"""What setup() sets in keras.config, where keras.json, the environment or another cell may have said otherwise."""
 
 reported = []
 """The lines that setup() printed last."""
@@ -57,6 +69,7 @@ def setup(seed=0):
     Seeds Python, NumPy and Keras (and through it the backend) with the integer `seed`. Under TensorFlow
     it also asks for deterministic operations, lets GPU memory grow as needed, and on sample data
     keeps GPUs from rounding to TensorFloat-32, so that a GPU differs from a CPU by ordinary rounding only.
+    What the reader's configuration, a startup file or another cell changed in Keras, NumPy and IPython is set back.
 
     Raises ModuleNotFoundError, which says what to do, when a package of requirements.txt is missing.
     """
@@ -64,15 +77,17 @@ def setup(seed=0):
     # TensorFlow's native log is off: what fails raises an exception all the same, and what it logs as an error need
     # not be one. Set the variable to 0 yourself to read it.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")  # whatever keras.json says
     with _without_noise():
         try:
             import keras
         except ModuleNotFoundError as error:
-            raise ModuleNotFoundError(_missing(error.name), name=error.name) from error
+            raise ModuleNotFoundError(missing(error.name), name=error.name) from error
         backend = keras.backend.backend()
         if backend == "tensorflow":
             _steady_tensorflow(exact=mode == "sample")
         device = _device(backend)
+    _set_back()
     set_seed(seed)
     versions = f"Python {platform.python_version()}, {_version('tensorflow', 'TensorFlow')}, "
     versions += f"Keras {keras.__version__} on {backend}, {_version('numpy', 'NumPy')}"
@@ -80,13 +95,31 @@ def setup(seed=0):
     print(*reported, sep="\n")
 
 
-def _missing(package):
+def _set_back():
+    """Keras, NumPy and IPython as if nobody had configured them, and Python's own functions under their names."""
+    import keras
+    import numpy as np
+    from IPython import get_ipython
+
+    for name, value in KERAS.items():
+        getattr(keras.config, f"set_{name}")(value)
+    np.set_printoptions(precision=8, threshold=1000, edgeitems=3, linewidth=75, suppress=False, legacy=False)
+    np.set_printoptions(nanstr="nan", infstr="inf", sign="-", floatmode="maxprec")
+    np.seterr(divide="warn", over="warn", under="ignore", invalid="warn")
+    if shell := get_ipython():
+        shell.ast_node_interactivity = "last_expr"
+        for name, value in vars(builtins).items():  # or `from pylab import *` would stand before sum, max and others
+            if isinstance(value, (type, types.BuiltinFunctionType)) and not name.startswith("_"):
+                shell.user_ns.pop(name, None)
+
+
+def missing(package):
     """What to do about a missing package, in a sentence or two."""
     if sys.version_info[:2] > NEWEST_PYTHON:
         here, newest = (".".join(map(str, version[:2])) for version in (sys.version_info, NEWEST_PYTHON))
         return f"TensorFlow has no packages for Python {here} yet: make the environment with Python 3.10 to {newest}."
     return (
-        f"The package {package!r} is missing. Install the course's packages into this Python: "
+        f"The package {package.partition('.')[0]!r} is missing. Install the course's packages into this Python: "
         f'"{sys.executable}" -m pip install -r "{COURSE / "requirements.txt"}"'
     )
 

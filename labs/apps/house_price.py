@@ -59,6 +59,7 @@ def estimate(folder, values, scaling):
         import keras
         import numpy as np
 
+        keras.config.set_floatx("float32")  # whatever a keras.json says
         model = keras.models.load_model(path, compile=False, safe_mode=True)
     except FileNotFoundError:
         raise ModelError(f"there is no {MODEL} in the folder {folder}: run lab 03, which saves it") from None

@@ -1,24 +1,33 @@
 """Tells every lab where the course stands, and gives it a badge for Colab.
 
 Colab opens a lab by its badge and gets the rest of the course by a shallow clone. Both need the address of the public
-repository on GitHub. It is set in pyproject.toml, and written from there into every lab: into the setup cell, and into
-the card as a badge. Without an argument the address that is set is written once more; `--none` takes it away.
+repository on GitHub. It is set in pyproject.toml, and written from there into every lab: a badge into the card, and a
+folded cell before the setup cell, which does nothing elsewhere. Without an argument the address that is set is written
+once more; `--none` takes it away.
 """
 
 import re
 from pathlib import Path
 
-from tests.course.lab import COURSE, Lab, labs, text_of, write
+from nbformat.v4 import new_code_cell
+
+from tests.course.lab import COURSE, FOLDED, Lab, labs, normalise, text_of, write
 
 SETTING = COURSE / "pyproject.toml"
 COLAB = "https://colab.research.google.com"
 BRANCH = "main"
-NONE = "this copy of the course has no address that Colab could open it from (README, *In Colab*)"
+CLONE = """\
+# @title In Colab: get the course
+import os
+import sys
+
+if "google.colab" in sys.modules and not os.path.exists("course"):  # noqa: PTH110
+    os.system("git clone --quiet --depth=1 ADDRESS course")"""
 
 _SET = re.compile(r'(?<=^address = ")[^"\n]*(?=")', re.M)
 _ADDRESS = re.compile(r"(https://github\.com/[A-Za-z0-9][A-Za-z0-9-]*/([A-Za-z0-9_.-]+?))(?:\.git)?/?")
-_IN_SETUP = re.compile(r'(?<=^# where Colab gets the course from:\naddress = ")[^"\n]*(?="$)', re.M)
-_IN_CARD = re.compile(r"(?<=\n)\| \*\*In Colab\*\* \| .* \|(?=\n|$)")
+_IN_CARD = re.compile(r"\n\| \*\*In Colab\*\* \| .* \|(?=\n|$)")
+_ROWS = re.compile(r"(?:\n\| \*\*.+?\*\* \| .* \|)+")
 
 
 def arguments(parser):
@@ -53,24 +62,27 @@ def checked(text: str) -> str:
 
 
 def row(name: str, where: str) -> str:
-    """The line of the card of the lab in the file `name`: a badge, or a sentence where there is no address."""
-    if not where:
-        return f"| **In Colab** | {NONE} |"
+    """The line of the card, with a badge, of the lab in the file `name`."""
     link = f"{COLAB}/github/{where.removeprefix('https://github.com/')}/blob/{BRANCH}/labs/{name}"
     return f"| **In Colab** | [![Open in Colab]({COLAB}/assets/colab-badge.svg)]({link}) |"
 
 
 def text_with(path: Path, where: str) -> str:
-    """The text of the lab's file with the address in it; outputs stay as they are.
+    """The text of the lab's file with the address in it, or without any; outputs stay as they are.
 
     Raises:
-        ValueError: its card or its setup cell does not have exactly one place for it.
+        ValueError: it has no card or no setup cell.
     """
     lab = Lab(path)
-    setup, card = lab.setup.cell, lab.notebook.cells[0]
-    for cell, pattern, new in ((card, _IN_CARD, row(path.name, where)), (setup, _IN_SETUP, where)):
-        pieces = pattern.split(cell.source)
-        if len(pieces) != 2:
-            raise ValueError(f"{path}: {len(pieces) - 1} places for the address in its cell {cell.id}, and not one")
-        cell.source = new.join(pieces)
-    return text_of(lab.notebook)
+    cells = lab.notebook.cells = [cell for cell in lab.notebook.cells if "colab" not in cell.metadata.get("tags", [])]
+    cells[0].source = _IN_CARD.sub("", cells[0].source)
+    if not (rows := _ROWS.search(cells[0].source)):
+        raise ValueError(f"{path}: its first cell has no card that the address could go into")
+    ran = lab.setup.cell.execution_count is not None
+    if where:
+        cells[0].source = f"{cells[0].source[: rows.end()]}\n{row(path.name, where)}{cells[0].source[rows.end() :]}"
+        clone = new_code_cell(CLONE.replace("ADDRESS", where), id="colab", metadata=FOLDED | {"tags": ["colab"]})
+        cells.insert(lab.setup.place, clone)
+    for number, cell in enumerate((cell for cell in cells if cell.cell_type == "code"), 1):
+        cell.execution_count = number if ran else None
+    return text_of(normalise(lab.notebook))

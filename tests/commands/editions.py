@@ -21,8 +21,6 @@ from tests.course.lab import Lab, normalise, text_of, write
 from tests.course.rules import defined, exercises_are_complete
 from utils.checks.recorded import packed, unpacked
 
-PACKED = ("solution", "check")
-FOLDED = {"cellView": "form", "jupyter": {"source_hidden": True}}
 _ANSWER = re.compile(r"\n*<details><summary>(?!Hint|Where).*?</details>", re.S)
 
 
@@ -61,13 +59,11 @@ def main(options):
 
 def student(lab: Lab, without_outputs: bool = False, without_answers: bool = False) -> NotebookNode:
     """The lab with its solutions and checks packed and folded, every other cell as it is."""
-    notebook, number = nbformat.from_dict(lab.notebook), 0
+    notebook = nbformat.from_dict(lab.notebook)
     for cell in notebook.cells:
         tags = cell.metadata.get("tags", [])
-        number += "exercise" in tags
-        if role := next((tag for tag in PACKED if tag in tags), None):
-            cell.source = packed(cell.source, f"{role.capitalize()} {number}")
-            cell.metadata |= FOLDED
+        if not {"solution", "check"}.isdisjoint(tags):
+            cell.source = packed(cell.source, cell.source.partition("\n")[0].removeprefix("# @title "))
         if without_outputs and cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
         if without_answers and cell.cell_type == "markdown":

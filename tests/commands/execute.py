@@ -43,8 +43,8 @@ def main(options):
 def execute(path: Path) -> bool:
     """Executes a lab in a fresh kernel and stores it in normal form, with what else is stored of it.
 
-    Outputs that differ from the stored ones by nothing but the clock keep their stored form, so that executing an
-    unchanged lab changes nothing in its file.
+    All outputs are those of one run. Where nothing but the clock differs, the stored ones stay, so that executing an
+    unchanged lab again changes nothing in its file.
 
     Returns:
         Whether the file changed.
@@ -53,19 +53,20 @@ def execute(path: Path) -> bool:
         ValueError: the file is not a notebook.
         CellStopped: a cell did not reach its end; the file is as it was.
     """
-    lab = Lab(path)
+    lab, outputs = Lab(path), []
     normalise(lab.notebook)
     with LabKernel(lab) as kernel:
         for code in lab.code:
             try:
-                outputs = kernel.run(code)
+                outputs.append(kernel.run(code))
             except CellStopped as stop:
                 raise CellStopped(f"{code} stopped: {stop}. The file is as it was.", stop.details) from None
-            cell, fresh = code.cell, "setup" in code.tags  # the setup cell's report tells which versions ran
-            if fresh or cell.execution_count is None or differences(cell.outputs, outputs, EXACT):
-                cell.outputs = outputs
-            cell.execution_count = code.number
         said = kernel.exercises() if lab.tagged("check") else ""
+    if any(_is_new(code, got) for code, got in zip(lab.code, outputs)):
+        for code, got in zip(lab.code, outputs):
+            code.cell.outputs = got
+    for code in lab.code:
+        code.cell.execution_count = code.number
     changed = write(path, text_of(normalise(lab.notebook)))
     if path.resolve() in labs():
         if said:
@@ -75,12 +76,20 @@ def execute(path: Path) -> bool:
     return changed
 
 
+def _is_new(code, outputs):
+    """Whether a cell's outputs are others than those that are stored; the setup cell's tell which versions ran."""
+    stored = code.cell.outputs
+    if "setup" in code.tags and stored != outputs:
+        return True
+    return code.cell.execution_count is None or bool(differences(stored, outputs, EXACT))
+
+
 def recorded() -> str:
     """What `checks.why` knows of the labs as they are stored, as its file's text."""
     report, known = [], {}
     for lab in map(Lab, labs()):
         report = report or "".join(output.get("text", "") for output in lab.setup.cell.outputs).splitlines()
-        cells = [code for code in lab.code if code.place != lab.setup.place]
+        cells = [code for code in lab.code if code.place > lab.setup.place]
         exercises = {}
         for place, code in enumerate(cells):
             if "exercise" in code.tags:

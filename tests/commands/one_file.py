@@ -23,7 +23,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
 from PIL import Image
 
 from tests.course.kernel import run
-from tests.course.lab import COURSE, Lab, links, normalise, parsed, text_of, write
+from tests.course.lab import COURSE, FOLDED, Lab, links, normalise, parsed, text_of, write
 from utils.data import SAMPLES
 
 LARGEST = 6_000_000  # bytes of a notebook that a course platform or a mail server takes without trouble
@@ -154,7 +154,7 @@ def joined(path: Path, files: dict[str, bytes], note: str) -> Lab:
     unpack = new_code_cell(
         UNPACK.replace("PACKED", packed(files)),
         id="one-file-files",
-        metadata={"cellView": "form", "jupyter": {"source_hidden": True}},
+        metadata=dict(FOLDED),
         outputs=[new_output("stream", text=f"{len(files)} files of the course, in the folder {FOLDER}\n")],
     )
     cells[lab.setup.place : lab.setup.place] = [new_markdown_cell(note, id="one-file-note"), unpack]

@@ -23,9 +23,9 @@ from tests.course.lab import CodeCell, Lab, labs, write
 CORES = 2
 MEGABYTES = 1500
 TEMPLATE = Path(__file__).with_suffix(".html")
-HELD = re.compile(r"^✔ (.+: .+ \((?:at least|at most|exactly|.+ give or take) .+\))$", re.M)
+HELD = re.compile(r"^✔ (.+: .+ \((?:at least|at most|exactly|.+ give or take|on) .+\)|.+ agree to within \S+)$", re.M)
 FAILED = re.compile(r"^✘ (.+, but the text says .+? data\))")
-NAME = re.compile(r"\bchecks\.claim\(\s*f?([\"'])(.+?)\1")
+NAME = re.compile(r"\bchecks\.(?:claim|agree)\(\s*f?([\"'])(.+?)\1")
 
 
 class Run:
@@ -100,7 +100,7 @@ def claims(code: CodeCell) -> Iterator[tuple[str, str]]:
     yield from found
     if errors(code) or code.cell.execution_count is None:
         for _, name in NAME.findall(code.cell.source):
-            if not any(line.startswith(f"{name}: ") for _, line in found):
+            if not any(line.startswith((f"{name}: ", f"{name} agree ")) for _, line in found):
                 yield "not reached", name
 
 

@@ -31,6 +31,7 @@ from tests.course.lab import CellStopped, CodeCell, Lab, normalise_outputs
 
 DRAWS = re.compile(r"\b(?:matplotlib|utils)\b")
 USER_SETTINGS = ("COLUMNS", "LINES", "MATPLOTLIBRC", "MPLBACKEND", "PYTHONSTARTUP", "PYTHONWARNINGS")
+USER_SETTINGS += ("OMP_NUM_THREADS", "TF_ENABLE_ONEDNN_OPTS", "TF_NUM_INTRAOP_THREADS", "TF_XLA_FLAGS", "XLA_FLAGS")
 
 USAGE = """
 def used(resource, Path):
@@ -54,7 +55,12 @@ keep_calls(__import__("utils.checks", fromlist=["exercise"]))
 del keep_calls
 """
 REPLAY = """
-def replay(calls):
+def replay(calls, copy, plain):
+    def given(function, arguments):
+        try:
+            return plain(function(*copy.deepcopy(arguments)))
+        except Exception as error:
+            return type(error).__name__
     for exercise, attempt, solution, cases, mistakes in calls:
         print("==", attempt.__name__)
         for function in [attempt, *(wrong for wrong, _ in mistakes), solution]:
@@ -63,7 +69,12 @@ def replay(calls):
             learner.__name__ = attempt.__name__
             if (exercise(learner, solution, cases, mistakes) is learner) != (function is solution):
                 print("and the lab goes on with the wrong version")
-replay(__import__("utils.checks", fromlist=["calls"]).calls)
+            print("  case by case:", "; ".join(given(function, arguments) for arguments, _ in cases))
+replay(
+    __import__("utils.checks", fromlist=["calls"]).calls,
+    __import__("copy"),
+    __import__("utils.checks.exercises", fromlist=["_plain"])._plain,
+)
 """
 
 

@@ -26,6 +26,7 @@ METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
 }
+FOLDED = {"cellView": "form", "jupyter": {"source_hidden": True}}  # a cell's metadata, in Colab and in Jupyter
 _CELL_ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 _CARD = re.compile(r"^\| \*\*(.+?)\*\* \| (.*) \|$", re.M)
 _LIMITS = {"sample": r"at most (\d+) seconds to run", "full": r"(\d+) on full data"}
@@ -55,6 +56,13 @@ class CodeCell(NamedTuple):
     @property
     def tags(self) -> list[str]:
         return self.cell.metadata.get("tags", [])
+
+    @property
+    def folded(self) -> bool:
+        """Whether its source is out of sight: in Jupyter by source_hidden, in Colab by its form's title."""
+        metadata = self.cell.metadata
+        hidden = metadata.get("jupyter", {}).get("source_hidden") and metadata.get("cellView") == "form"
+        return bool(hidden and self.cell.source.startswith("# @title "))
 
 
 @dataclass
@@ -210,9 +218,10 @@ def normalise(notebook: NotebookNode) -> NotebookNode:
     """Brings a notebook into normal form, in place, and returns it. Execution counts stay as they are.
 
     Normal form: nbformat 4.5 with one-space indent, sorted keys and one newline at the end; no metadata but the
-    Python 3 kernel, the lab's recipes, and what the labs use of a cell's (tags, jupyter.source_hidden, cellView);
-    stable cell ids; no white space at the end of a line of source or printed text; neighbouring pieces of one stream
-    joined, and a progress line in its final state; no live widgets (a stored view without its model shows as an error).
+    Python 3 kernel, the lab's recipes, and of a cell its tags, its folding (jupyter.source_hidden, cellView) and its
+    drift (what was measured of how far its numbers move); stable cell ids; no white space at the end of a line of
+    source or printed text; neighbouring pieces of one stream joined, and a progress line in its final state; no live
+    widgets (a stored view without its model shows as an error).
 
     Raises:
         nbformat.ValidationError: it is not a valid notebook even then.
@@ -276,7 +285,7 @@ def _without_erased(text: str) -> str:
 
 
 def _cell_metadata(metadata: dict) -> dict:
-    kept = {key: metadata[key] for key in ("tags", "cellView") if metadata.get(key)}
+    kept = {key: metadata[key] for key in ("tags", "cellView", "drift") if metadata.get(key)}
     if metadata.get("jupyter", {}).get("source_hidden"):
         kept["jupyter"] = {"source_hidden": True}
     return nbformat.from_dict(kept)

@@ -10,10 +10,10 @@ from urllib.parse import unquote
 from nbval.plugin import find_comment_markers
 
 from tests.course.compare import Tolerance, numbers, value
-from tests.course.lab import WIDGET_VIEW, Lab, headings, links, normalise, parsed, read, text_of, text_of_output
+from tests.course.lab import WIDGET_VIEW, Lab, links, normalise, read, text_of, text_of_output
 
 PARTS = ("Exercises", "Change one thing", "When it goes wrong", "What you learned", "References")
-CARD = ("You will be able to", "Before you start", "Time", "Hardware and data", "In Colab")
+CARD = ("You will be able to", "Before you start", "Time", "Hardware and data")
 LARGEST = 1_000_000
 CLAIM = "✔"
 
@@ -47,9 +47,12 @@ def no_errors_or_warnings(lab: Lab) -> Iterator[str]:
 
 
 def setup_comes_first(lab: Lab) -> Iterator[str]:
+    first = 1 + ("colab" in lab.code[0].tags) if lab.code else 1  # where the course has an address
     for code in lab.code:
-        if ("setup" in code.tags) != (code.number == 1):
+        if ("setup" in code.tags) != (code.number == first):
             yield f"{code}: the first code cell and no other has the tag setup"
+        if "setup" in code.tags and not (code.folded and len(code.cell.source.splitlines()) <= 10):
+            yield f"{code}: the setup cell is folded and has at most 10 lines"
         if "parameters" in code.tags and code.cell.metadata.get("jupyter", {}).get("source_hidden"):
             yield f"{code}: parameters must be visible"
     if len(lab.tagged("parameters")) > 1:
@@ -57,7 +60,7 @@ def setup_comes_first(lab: Lab) -> Iterator[str]:
 
 
 def cells_are_short(lab: Lab) -> Iterator[str]:
-    lengths = {str(code): len(code.cell.source.splitlines()) for code in lab.code}
+    lengths = {str(code): len(code.cell.source.splitlines()) for code in lab.code if not code.folded}
     for name, length in lengths.items():
         if length > 25:
             yield f"{name}: {length} lines; 25 are allowed"
@@ -143,32 +146,30 @@ def links_resolve(lab: Lab) -> Iterator[str]:
 
 
 def exercises_are_complete(lab: Lab) -> Iterator[str]:
-    """Each is a stub, a folded solution under another name, and a check, which may take several cells, in this order;
-    hints stand before the solution."""
+    """Each is a stub, a folded solution under another name, and a folded check, in this order; hints stand before the
+    solution."""
     following = {"exercise": "solution", "solution": "check", "check": "exercise"}
     last, stub, hinted, count = "check", set(), False, 0
     codes = {code.cell.id: code for code in lab.code}
     for cell in lab.notebook.cells:
         role = next((tag for tag in cell.metadata.get("tags", []) if tag in following), None)
         if cell.cell_type == "markdown":
-            begins = "Exercises" in [text for _, text in headings(parsed(cell.source))]
-            hinted = (hinted and not begins) or ("<details" in cell.source and "</details>" in cell.source)
+            hinted = hinted or "<summary>Hint" in cell.source
         if role is None:
             continue
         name = codes.get(cell.id, "a cell without code")
-        if role != following[last] and not (count and role == last == "check"):
+        if role != following[last]:
             yield f"{name}: expected the exercise's {following[last]}, found its {role}"
         last = role
         if role == "exercise":
             count, stub = count + 1, defined(cell.source)
             if "raise NotImplementedError" not in cell.source:
                 yield f"{name}: the stub does not raise NotImplementedError"
-        elif role == "solution":
+        elif not (cell.source.startswith(title := f"# @title {role.capitalize()} {count}\n") and codes[cell.id].folded):
+            yield f"{name}: not folded in Jupyter (source_hidden) and in Colab (cellView form) under {title.strip()!r}"
+        if role == "solution":
             if not hinted:
-                yield f"{name}: no hints in <details> before the solution"
-            hidden = cell.metadata.get("jupyter", {}).get("source_hidden")
-            if not (hidden and cell.metadata.get("cellView") == "form" and cell.source.startswith("# @title ")):
-                yield f"{name}: not folded in Jupyter (source_hidden) and in Colab (cellView form, # @title)"
+                yield f"{name}: no hint, <details><summary>Hint, before the solution"
             if again := stub & defined(cell.source):
                 yield f"{name}: defines {', '.join(sorted(again))} as the stub does; a solution has another name"
             hinted = False

@@ -98,7 +98,7 @@ def labs_map(course: Sequence[Lab]) -> str:
     rows = ["| Lab | The question | Do first | To work through |", "|---|---|---|---|"]
     for lab in course:
         first = ", ".join(link[name] for name in before(lab)) or "nothing"
-        time = lab.card.get("Time", "").partition(" to ")[0]
+        time = lab.card.get("Time", "").partition(" to work")[0]
         rows.append(f"| {link[lab.path.name]} | {lab.title.partition(': ')[2]} | {first} | {time} |")
     said = "An arrow leads from a lab to each lab that builds on it; the table below says the same."
     listed = contents(f"labs/{lab.path.stem}" for lab in course)

@@ -1,7 +1,5 @@
 """The address of the course: one setting, told to every lab's setup cell and badge."""
 
-import re
-
 import pytest
 
 from tests.__main__ import main
@@ -25,14 +23,10 @@ def course(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("path", labs(), ids=lambda path: path.stem)
-def test_setting_setup_cell_badge_and_file_name_agree(path):
-    where, lab = address.address(), Lab(path)
-    card, setup = lab.notebook.cells[0].source, lab.setup.cell.source
+def test_setting_and_lab_agree(path):
+    where = address.address()
     assert where == "" or address.checked(where) == where
-    told = f'# where Colab gets the course from:\naddress = "{where}"'
-    assert re.findall(r"^.*\naddress = .*$", setup, re.M) == [told]
-    assert card.count("**In Colab**") == card.count(address.row(path.name, where)) == 1
-    assert card.count("colab.research.google.com") == (2 if where else 0)  # no badge that leads nowhere
+    assert address.text_with(path, where) == path.read_text(encoding="utf-8")
 
 
 def test_an_address_is_written_everywhere_and_taken_away_again(course, capsys):
@@ -45,7 +39,8 @@ def test_an_address_is_written_everywhere_and_taken_away_again(course, capsys):
         badge = "[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]"
         link = f"(https://colab.research.google.com/github/someone/labs/blob/main/labs/{lab.path.name})"
         assert lab.card["In Colab"] == badge + link
-        assert f'\naddress = "{HERE}"\n' in lab.setup.cell.source
+        clone = lab.code[0].cell
+        assert lab.setup.number == 2 and f"git clone --quiet --depth=1 {HERE} course" in clone.source
         kept = [rule for rule in rules.RULES if rule is not rules.links_resolve]  # what they lead to is not there
         assert [problem for rule in kept for problem in rule(lab)] == []
     assert main(["address"]) == 0
@@ -67,15 +62,15 @@ def test_other_addresses_are_refused(text, course, capsys):
     assert {path: path.read_bytes() for path in course.rglob("*.*")} == before
 
 
-PLACES = {"**In Colab**": "labs/99_tiny.ipynb", "# where Colab gets the course from:": "labs/99_tiny.ipynb"}
-PLACES['address = ""'] = "pyproject.toml"
+PLACES = {"| **": ("labs/99_tiny.ipynb", "no card"), '"setup"': ("labs/99_tiny.ipynb", "no cell with the tag setup")}
+PLACES['address = ""'] = ("pyproject.toml", 'has no line `address = ""`')
 
 
-@pytest.mark.parametrize(("line", "file"), PLACES.items())
-def test_where_there_is_no_place_for_it_nothing_is_written(file, line, course, capsys):
+@pytest.mark.parametrize(("line", "file", "told"), [(line, *rest) for line, rest in PLACES.items()])
+def test_where_there_is_no_place_for_it_nothing_is_written(line, file, told, course, capsys):
     path = course / file
-    path.write_bytes(path.read_bytes().replace(line.encode(), b""))
+    path.write_bytes(path.read_bytes().replace(line.encode(), b'"other"' if line == '"setup"' else b""))
     before = {path: path.read_bytes() for path in course.rglob("*.*")}
     assert main(["address", HERE]) == 1
-    assert re.search(r"0 places for the address|has no line `address = \"\"`", capsys.readouterr().err)
+    assert told in capsys.readouterr().err
     assert {path: path.read_bytes() for path in course.rglob("*.*")} == before

@@ -112,6 +112,7 @@ def test_equal(expected, got, tags):
         ("✔ a: 0.9 (1 give or take 0.1)", "✔ a: 0.9 (1 give or take 0.2)", ["tolerance-1"], "0.1 became 0.2"),
         ("✔ 4 as 9: 8 (at least 3)", "✔ 5 as 9: 8 (at least 3)", ["counts-2"], "4 became 5, off by 1, tolerance 0"),
         ("✔ a: 8 (at least 3)", "✔ a: 11 (at least 3)", ["counts-2"], "8 became 11, off by 3, tolerance 2"),
+        ("✔ a and b agree to within 0.01", "✔ a and b agree to within 0.02", ["tolerance-1"], "0.01 became 0.02"),
         ("Table of 10 rows: 3 4.", "Table of 9 rows: 3 4.", ["counts-2"], "10 became 9, off by 1, tolerance 0"),
         ("5 pictures of 32 x 32 pixels", "5 pictures of 32 x 31 pixels", ["counts-2"], "32 became 31"),
         ("5 pictures of 32 x 32 pixels", "5 pictures of 31 x 32 pixels", ["counts-2"], "32 became 31"),

@@ -316,9 +316,10 @@ def test_what_a_lab_took_is_recorded(course, compared):
 @pytest.mark.parametrize(("words", "found"), [("stored", "passed"), ("other", "failed"), (None, "failed")])
 def test_what_the_checks_of_exercises_say_is_compared(course, words, found):
     """The checks of a lab are called once more in its kernel, for the stub, each known mistake and the solution."""
-    utils, stored = course / "utils/checks.py", course / "tests/records/exercises/learn.txt"
-    utils.parent.mkdir(exist_ok=True)
-    utils.write_text(
+    utils, stored = course / "utils/checks", course / "tests/records/exercises/learn.txt"
+    utils.mkdir(parents=True, exist_ok=True)
+    (utils / "exercises.py").write_text("_plain = str\n")
+    (utils / "__init__.py").write_text(
         "def exercise(attempt, solution, cases, mistakes=()):\n"
         "    right = [attempt(*given) == expected for given, expected in cases]\n"
         "    print(attempt.__name__, right)\n    return attempt if all(right) else solution\n"
@@ -326,7 +327,8 @@ def test_what_the_checks_of_exercises_say_is_compared(course, words, found):
     stored.parent.mkdir(parents=True, exist_ok=True)
     stored.unlink(missing_ok=True)
     if words:
-        told = "== half\nhalf [False]\nhalf [False]\nhalf [True]\n"
+        wrong, right = ("half [{}]\n  case by case: {}\n".format(*result) for result in ((False, 0), (True, 2.0)))
+        told = f"== half\n{wrong}{wrong.replace(': 0', ': 8')}{right}"
         stored.write_text(told if words == "stored" else told.replace("True", "False"))
     check = "used = checks.exercise(half, lambda x: x / 2, [((4,), 2)], [(lambda x: 2 * x, 'no')])"
     save(
@@ -340,7 +342,7 @@ def test_what_the_checks_of_exercises_say_is_compared(course, words, found):
     if found == "failed":
         message = outcomes["learn", "Exercises"][1]
         assert message.startswith("learn.txt in tests/records/exercises is not what the checks say: execute the lab (")
-        assert message.endswith("half [True]")
+        assert message.endswith("half [True]\n  case by case: 2.0")
 
 
 @pytest.mark.parametrize(

@@ -32,17 +32,39 @@ async function show(page, top) {
   await page.waitForTimeout(1500);
 }
 
-async function alternative(box) {
-  const picture = await box.$("img");
-  return picture ? picture.getAttribute("alt") : "";
+async function follow(page, box, act) {
+  // Does `act` and looks at the box's picture in every frame until it stands still: whether it changed, the seconds from
+  // the last input to the last change, the frames without a picture, and the sizes seen.
+  const watch = await box.evaluateHandle((element) => {
+    const watch = { input: 0, changed: 0, blank: 0, sizes: new Set(), alt: element.querySelector("img")?.alt };
+    for (const kind of ["keydown", "change", "pointerup"]) {
+      element.addEventListener(kind, () => (watch.input = performance.now()), true);
+    }
+    watch.look = () => {
+      const picture = element.querySelector("img");
+      if (picture?.naturalWidth) watch.sizes.add(`${picture.width} x ${picture.height}`);
+      else watch.blank++;
+      if (picture?.alt !== watch.alt) watch.changed = performance.now();
+      watch.alt = picture?.alt;
+      watch.frame = requestAnimationFrame(watch.look);
+    };
+    watch.look();
+    return watch;
+  });
+  await act();
+  const still = (watch) => watch.changed && performance.now() - Math.max(watch.changed, watch.input) > 2000;
+  await page.waitForFunction(still, watch, { timeout: 15000 }).catch(() => {});
+  return watch.evaluate(({ frame, changed, input, blank, sizes }) => {
+    cancelAnimationFrame(frame);
+    return { changed: changed > 0, seconds: (changed - input) / 1000, blank, sizes: [...sizes] };
+  });
 }
 
-async function changed(page, box, before) {
-  for (let wait = 0; wait < 50; wait++) {
-    await page.waitForTimeout(200);
-    if ((await alternative(box)) !== before) return true;
+async function drag(page, key) {
+  for (let step = 0; step < 20; step++) {
+    await page.keyboard.press(key);
+    await page.waitForTimeout(50);
   }
-  return false;
 }
 
 async function move(page, box, said) {
@@ -51,20 +73,18 @@ async function move(page, box, said) {
       const row = element.closest(".widget-hslider, .widget-slider, .widget-hbox");
       return row.querySelector(".widget-label").textContent;
     });
-    const before = await alternative(box);
     await handle.focus();
     const atEnd = await handle.evaluate((h) => h.getAttribute("aria-valuenow") === h.getAttribute("aria-valuemax"));
-    for (let step = 0; step < 3; step++) await page.keyboard.press(atEnd ? "ArrowLeft" : "ArrowRight");
-    said.controls.push({ kind: "slider", name, changed: await changed(page, box, before) });
+    const found = await follow(page, box, () => drag(page, atEnd ? "ArrowLeft" : "ArrowRight"));
+    said.controls.push({ kind: "slider", name, ...found });
   }
   for (const menu of await box.$$("select")) {
     const name = await menu.evaluate((element) => {
       const row = element.closest(".widget-dropdown, .widget-hbox");
       return row.querySelector(".widget-label").textContent;
     });
-    const before = await alternative(box);
-    await menu.selectOption({ index: 2 });
-    said.controls.push({ kind: "menu", name, changed: await changed(page, box, before) });
+    const found = await follow(page, box, () => menu.selectOption({ index: 2 }));
+    said.controls.push({ kind: "menu", name, ...found });
   }
 }
 
@@ -75,7 +95,6 @@ async function draw(page, canvas, points) {
   await page.mouse.down();
   for (const point of points.slice(1)) await page.mouse.move(...at(point), { steps: 15 });
   await page.mouse.up();
-  await page.waitForTimeout(4000);
 }
 
 async function drawings(page, said) {
@@ -91,7 +110,10 @@ async function drawings(page, said) {
   });
   said.drawn.push(await answer());
   await draw(page, canvas, [[0.5, 0.15], [0.5, 0.85]]);
+  await page.waitForTimeout(4000);
   said.drawn.push(await answer());
+  const box = await page.$(".widget-hbox:has(canvas[aria-label])");
+  said.canvas = await follow(page, box, () => draw(page, canvas, [[0.3, 0.5], [0.7, 0.5]]));
   await page.click('button:has-text("Clear")');
   await page.waitForTimeout(2500);
   said.drawn.push(await answer());

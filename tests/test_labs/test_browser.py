@@ -28,6 +28,7 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 CHROMIUM = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, BROWSERS)), None)
 CONTROL = re.compile(r"a (slider|menu) '([^']+)'")
 PHOTO = "mine.png"
+FOLLOWS = 1.0  # seconds from the last of many inputs to its picture; about a third of it when nothing else runs
 
 pytestmark = pytest.mark.slow
 
@@ -115,11 +116,16 @@ def test_lab_runs_and_every_control_changes_its_figure(path, jupyter, tmp_path):
     assert said["stopped"] == []
     assert said["pageErrors"] == []
     assert sorted((one["kind"], one["name"]) for one in said["controls"]) == controls_of(lab)
-    assert [one["name"] for one in said["controls"] if not one["changed"]] == []
+    pictures = said["controls"]
     if any("widgets.sketch(" in code.cell.source for code in lab.code):
+        pictures = [*pictures, {"name": "canvas", **said["canvas"]}]
         _, drawn, cleared = said["drawn"]
         assert "Nothing is drawn yet" in cleared
         assert "Nothing is drawn yet" not in drawn
+    for one in pictures:
+        print(f"{path.stem}: {one['name']} is followed in {one['seconds']:.2f} s")
+    assert [one for one in pictures if not one["changed"] or one["seconds"] > FOLLOWS] == []
+    assert [one for one in pictures if one["blank"] or len(one["sizes"]) != 1] == []
     if len(arguments) == 2:
         assert (copy / "labs" / PHOTO).read_bytes() == (tmp_path / PHOTO).read_bytes()
         assert PHOTO in said["text"]

@@ -3,13 +3,14 @@
 Whole labs are slow tests; run them with Colab's own versions: `pytest -m slow tests/test_labs/test_colab.py`.
 """
 
-import re
 import shutil
 import subprocess
 import sys
 
+import nbformat
 import pytest
 
+from tests.commands import address
 from tests.course import kernel
 from tests.course.compare import Tolerance, differences
 from tests.course.lab import COURSE, Lab, labs
@@ -42,13 +43,11 @@ def course(tmp_path_factory):
     return published(work)
 
 
-def in_colab(path, address):
-    """The lab as Colab opens it: its setup cell has an address and stands in Colab."""
+def in_colab(path, where):
+    """The lab as Colab opens it: it has an address, and its first code cell stands in Colab."""
     lab = Lab(path)
-    setup = lab.setup.cell
-    source, lines = re.subn(r'^address = ".*"$', f'address = "{address}"', setup.source, flags=re.M)
-    assert lines == 1
-    setup.source = STUB + source
+    lab.notebook = nbformat.reads(address.text_with(path, where), 4)
+    lab.code[0].cell.source = STUB + lab.code[0].cell.source
     return lab
 
 
@@ -61,9 +60,10 @@ def test_lab_gets_the_course_and_runs_as_stored(path, course, tmp_path):
     assert len((tmp_path / "course" / ".git" / "shallow").read_text().splitlines()) == 1
 
 
-def set_up(address, folder):
-    """What the setup cell alone prints in Colab, and what it says of an error."""
-    source = in_colab(labs()[0], address).setup.cell.source
+def set_up(where, folder):
+    """What the first two code cells alone print in Colab, and what they say of an error."""
+    clone, setup = in_colab(labs()[0], where).code[:2]
+    source = f"{clone.cell.source}\n{setup.cell.source}"
     done = subprocess.run([sys.executable, "-c", source], cwd=folder, capture_output=True, encoding="utf-8")
     return done.stdout, done.stderr
 
@@ -71,20 +71,19 @@ def set_up(address, folder):
 def test_the_course_is_fetched_once(tmp_path_factory, tmp_path):
     bare = tmp_path_factory.mktemp("bare")
     (bare / "utils").mkdir()
-    for name in ("__init__", "runtime", "plots"):
-        (bare / "utils" / f"{name}.py").write_text("def setup(): print(__file__)\n")
-    address = published(bare)
-    files = "".join(f"{tmp_path / 'course' / 'utils' / name}.py\n" for name in ("runtime", "plots"))
-    assert set_up(address, tmp_path) == (files, "")
+    for name, text in (("__init__", ""), ("runtime", ""), ("setup", "def run(): print(__file__)\n")):
+        (bare / "utils" / f"{name}.py").write_text(text)
+    where = published(bare)
+    found = f"{tmp_path / 'course' / 'utils' / 'setup.py'}\n"
+    assert set_up(where, tmp_path) == (found, "")
     mark = tmp_path / "course" / "mine.txt"
     mark.touch()
-    assert set_up(address, tmp_path) == (files, "")
+    assert set_up(where, tmp_path) == (found, "")
     assert mark.exists()
 
 
 def test_without_an_address_that_answers_there_is_no_course(tmp_path):
     nowhere = (tmp_path / "nowhere.git").as_uri()
-    for address, told in ((nowhere, nowhere), ("", "that a lab names (this copy names none)")):
-        printed, error = set_up(address, tmp_path)
-        assert printed == "" and error.endswith(f"In Colab they come from the address {told}.\n")
-        assert not (tmp_path / "course").exists()
+    printed, error = set_up(nowhere, tmp_path)
+    assert printed == "" and nowhere.removeprefix("file://") in error and "No module named 'utils'" in error
+    assert not (tmp_path / "course").exists()

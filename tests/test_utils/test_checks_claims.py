@@ -61,8 +61,8 @@ def test_a_claim_that_does_not_hold_says_what_to_do(capsys, measured, bounds, te
     with pytest.raises(checks.ClaimError) as error:
         checks.claim("it", measured, **bounds)
     assert str(error.value).startswith(f"✘ it: {text}")
-    assert "(on sample data). If you changed a cell above, that is why: good, now explain" in str(error.value)
-    assert str(error.value).endswith("from the top. Unlike the stored run, setup: the setup cell has not run.")
+    assert "(on sample data). Unlike the stored run, setup: the setup cell has not run. If you " in str(error.value)
+    assert str(error.value).endswith("If you changed nothing, restart the kernel and run all cells from the top.")
     assert capsys.readouterr().out == ""
 
 
@@ -75,6 +75,32 @@ def test_thresholds_by_data_mode(capsys):
         checks.claim("accuracy", 0.85, **bounds)
 
 
+def test_where_a_data_mode_has_no_bound_nothing_is_claimed(capsys):
+    checks.claim("times faster", 0.3, at_least={"full": 15}, clock=True)
+    assert capsys.readouterr().out == "times faster: ~0.3 (on full data 15)\n"
+    runtime.use_data("full")
+    with pytest.raises(checks.ClaimError, match="at least 15 "):
+        checks.claim("times faster", 0.3, at_least={"full": 15}, clock=True)
+
+
+def test_two_ways_agree_or_not(capsys):
+    checks.agree("loop and formula", [1, 2], np.array([1, 2.001]), within=0.01)
+    checks.agree("both", 3, 3, within=0)
+    assert capsys.readouterr().out == "✔ loop and formula agree to within 0.01\n✔ both agree to within 0\n"
+    for other in (np.array([1, 2.011]), [1, float("nan")]):
+        with pytest.raises(checks.ClaimError, match=r"loop and formula: .* apart, but the text says at most 0.01"):
+            checks.agree("loop and formula", [1, 2], other, within=0.01)
+
+
+def test_a_claim_of_a_lab_that_the_reader_changed_only_says_so(capsys, monkeypatch):
+    monkeypatch.setattr("utils.checks.recorded.edits", lambda: "In [4] is not the lab's (rate = 9)")
+    checks.claim("it", 4, at_most=3)
+    checks.agree("both", 4, 3, within=0.1)
+    said = capsys.readouterr().out.splitlines()
+    assert said[0].startswith("✘ it: 4, but the text says at most 3 (on sample data). That was written for the lab")
+    assert all(line.endswith("and In [4] is not the lab's (rate = 9).") for line in said)
+
+
 class Broken:
     def __array__(self, *_, **__):
         raise RuntimeError
@@ -84,8 +110,8 @@ class Broken:
     ("measured", "bounds", "message"),
     [
         (1, {}, "the claim 'it' has no bound: give at_least, at_most or equals"),
-        (1, {"equals": {"sample": 1}}, "a bound for sample: give one for each of sample, full"),
-        (1, {"at_least": {"sample": 1, "lluf": 1}}, "a bound for sample, lluf: give one for each of sample, full"),
+        (1, {"equals": {}}, "a bound for : give them for sample and full"),
+        (1, {"at_least": {"sample": 1, "lluf": 1}}, "a bound for sample, lluf: give them for sample and full"),
         (1, {"equals": (1, 1)}, r"the claim 'it' compares shape \(\) with a bound of shape \(2,\)"),
         ("0.95", {"at_least": 0.9}, "the claim 'it' compares numbers, but was given '0.95'"),
         (np.array(0.95 + 1j), {"at_least": 0.9}, "the claim 'it' compares numbers, but was given array"),

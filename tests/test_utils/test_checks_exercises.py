@@ -124,7 +124,7 @@ def test_what_is_no_function_is_told_so(capsys, attempt, shown):
     assert refused(capsys, attempt) == said
 
 
-class Tensor:
+class OtherTensor:
     """Like one that stands in a gradient: it refuses to become an array."""
 
     def __array__(self, *_, **__):
@@ -141,8 +141,10 @@ class Tensor:
         (4.0, [4.0], ("a list", "a number")),
         (4.0, np.array(4 + 5j), ("a complex128", "a number")),
         (1.0, True, ("a truth value", "a number")),
-        (4.0, Tensor(), ("a Tensor", "a number")),
+        (4.0, OtherTensor(), ("an OtherTensor", "a number")),
         (True, 1, ("a number", "a truth value")),
+        (TABLE, [1.0, 2.0], ("a list", "an array of numbers")),
+        (PAIR, [0.5, 3], ("a list", "a tuple of a number and a number")),
         (TABLE, (1.0, 2.0), ("a tuple of a number and a number", "an array of numbers")),
         (TABLE, np.ma.array(TABLE, mask=[0, 1]), ("a MaskedArray", "an array of numbers")),
         (TABLE, TABLE.astype(object), ("an array of object", "an array of numbers")),
@@ -159,8 +161,9 @@ def test_the_kind_must_be_that_of_the_solution(capsys, wanted, result, kinds):
 
 @pytest.mark.parametrize(("library", "make"), [("tensorflow", "constant"), ("torch", "tensor"), ("pandas", "Series")])
 def test_tensors_and_tables_of_other_libraries_are_no_arrays(capsys, library, make):
-    result = getattr(pytest.importorskip(library), make)([1.0, 2.0])
-    assert ", but the lab needs an array of numbers." in refused(capsys, lambda: result, **giving(TABLE))
+    made = getattr(pytest.importorskip(library), make)
+    assert ", but the lab needs an array of numbers." in refused(capsys, lambda: made([1.0, 2.0]), **giving(TABLE))
+    assert ", but the lab needs a number." in refused(capsys, lambda: made(4.0), **giving(4.0))
 
 
 @pytest.mark.parametrize(

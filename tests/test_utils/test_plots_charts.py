@@ -2,6 +2,7 @@
 
 import base64
 import io
+from types import SimpleNamespace
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -50,6 +51,7 @@ def test_curves_are_told_by_ends_extremes_and_mean_and_need_no_x():
     assert legend(axes) == ["walk", "back"]
     axes = plots.curves(None, {"walk": Y}, **NAMES)
     assert axes.lines[0].get_xdata().tolist() == [0, 1, 2, 3] and axes.get_legend() is None
+    assert plots.curves(None, {"walk": [1, 2]}, **NAMES).get_xticks().tolist() == [-1, 0, 1, 2]  # whole epochs
 
 
 def test_levels_marks_and_log_axis():
@@ -71,6 +73,8 @@ def test_fit_draws_points_and_lines():
         "Line 'guess' through 2 points from (-1, -1) to (4, 9), y from -1 to 9, mean 4.",
         "4 points 'data': x from 0 to 3, mean 1.5; y from 1 to 6, mean 3.",
     ]
+    lines = plots.fit(X, Y, {"first": (1, 0), "last": (2, 0)}, ordered=True, **NAMES).lines
+    assert lines[0].get_color()[:3].sum() > lines[1].get_color()[:3].sum()  # from light to dark
     axes = plots.fit(X, Y, {}, **NAMES)
     assert np.allclose([axes.get_xlim(), axes.get_ylim()], [(-0.24, 3.24), (0.6, 6.4)])
 
@@ -99,9 +103,29 @@ def test_map_and_surface_tell_lowest_place_paths_and_marks():
     assert legend(axes) == ["walk", "goal"]
     axes = plots.loss_map(WEIGHTS, BIASES, LOSSES - 1, title="Map")
     assert "lowest 0 at weight w 2, bias b -1; highest 15" in words(axes)[2] and axes.get_legend() is None
-    axes = plots.loss_surface(WEIGHTS, BIASES, LOSSES, title="Valley", zlabel="MSE")
+    climb = {"climb": [(2, -1, 1), (0, 1, 16)]}
+    axes = plots.loss_surface(WEIGHTS, BIASES, LOSSES, title="Valley", zlabel="MSE", paths=climb)
     assert "z axis: MSE" in words(axes)[1] and words(axes)[1].startswith("Valley. x axis: weight w, from ")
-    assert words(axes)[2] == "Surface of the loss: lowest 1 at weight w 2, bias b -1; highest 16; mean 7.16667."
+    assert words(axes)[2:] == [
+        "Surface of the loss: lowest 1 at weight w 2, bias b -1; highest 16; mean 7.16667.",
+        "Line 'climb' through 2 points.",
+    ]
+
+
+def test_a_map_numbers_its_contours_above_the_floor_and_alone_has_a_scale():
+    x = np.linspace(-10, 10, 41)
+    losses = np.add.outer(x**2, x**2)  # from 0 to 200
+    axes = plots.loss_map(x, x, losses, title="Map")
+    filled, lines = axes.collections
+    assert lines.levels.tolist() == [2, 5, 10, 20, 50, 100]
+    assert {text.get_text() for text in axes.texts} == {"2", "5", "10", "20", "50", "100"}
+    assert [tick.get_text() for tick in axes.figure.axes[1].get_yticklabels()] == ["2", "5", "10", "20", "50", "100"]
+    surface = plots.loss_surface(x, x, losses, title="Valley")
+    assert surface.get_title(loc="left") == "Valley"
+    norm = surface.collections[0].norm
+    assert (norm.vmin, norm.vmax) == (filled.norm.vmin, filled.norm.vmax) == (0.2, 200)
+    beside = plots.loss_map(x, x, losses, title="Map", axes=plots.panels(1, 2)[0, 0])
+    assert len(beside.figure.axes) == 2  # the two panels, no scale
 
 
 @pytest.mark.parametrize(
@@ -170,6 +194,24 @@ def test_anything_else_drawn_is_told():
     assert any(line.endswith("with 1 parts 'band'.") for line in told) and "hidden" not in "".join(told)
 
 
+def test_arrows_and_boxes_are_told_by_their_ends():
+    axes = plt.figure().add_subplot()
+    axes.text(1, 1, "w = 3", bbox={})
+    axes.text(2, 1, "loss\n25", bbox={})
+    axes.annotate("", (2, 1), (1, 1), arrowprops={})
+    axes.annotate("look", (3, 1.5), (1, 3), arrowprops={})
+    axes.quiver([0, 1], [1, 2], [1, -1], [0, 2], label="downhill")
+    axes.add_patch(plt.Circle((2, 3), 0.5))
+    assert words(axes)[2:] == [
+        "Arrow from 'w = 3' to 'loss 25'.",
+        "Arrow from 'look' to (3, 1.5).",
+        "2 arrows 'downhill': x from 0 to 1, mean 0.5; y from 1 to 2, mean 1.5; "
+        "to the right from -1 to 1, mean 0; up from 0 to 2, mean 1.",
+        "Circle with x from 1.5 to 2.5, y from 2.5 to 3.5.",
+        "Notes: w = 3; loss 25; look.",
+    ]
+
+
 def test_numbers_keep_six_digits_and_rounding_noise_is_zero():
     told = words(plots.curves(X, {"walk": np.array([1e6 / 7, 1e-12, -1e-12, 2 / 3])}, **NAMES))
     assert told[2].startswith("Line 'walk' through 4 points from (0, 142857) to (3, 0.666667), y from 0 to 142857")
@@ -223,13 +265,12 @@ def test_setup_outside_a_notebook_only_sets_the_style(shell, monkeypatch):
 
 
 def test_in_a_notebook_every_figure_carries_its_words(monkeypatch):
-    shell = type("Shell", (), {"display_formatter": DisplayFormatter(), "kernel": True})()
+    shell = SimpleNamespace(display_formatter=DisplayFormatter(), kernel=True, enable_matplotlib=lambda name: None)
     shell.display_formatter.active_types = ["image/png", "text/plain"]
     monkeypatch.setattr(style, "get_ipython", lambda: shell)
-    switched = []
-    monkeypatch.setattr(plt, "switch_backend", switched.append)
+    monkeypatch.setattr(style, "set_matplotlib_formats", lambda kind: None)
+    monkeypatch.setattr(style, "set_matplotlib_close", lambda close: None)
     plots.setup()
     figure = walk().figure
     data, metadata = shell.display_formatter.format(figure)
-    assert switched == ["module://matplotlib_inline.backend_inline"]
     assert data["text/plain"] == plots.describe(figure) == metadata["image/png"]["alt"]

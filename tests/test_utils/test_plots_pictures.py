@@ -125,6 +125,7 @@ def test_table_is_told_cell_by_cell():
         ([0, 0], {}, "0 0"),
         ([True, False], {}, "1 0"),
         ([True, False], {"signed": True}, "1 0"),
+        ([np.nan, 7.0], {"digits": 0}, "blank 7"),
     ],
 )
 def test_numbers_of_a_table(values, options, numbers):
@@ -136,6 +137,10 @@ def test_numbers_are_legible_on_their_colour():
     assert [to_rgb(text.get_color())[0] for text in axes.texts] == [0, 0, 1]
     axes = plots.matrix(np.array([[-10, 0, 10, 2]]), title="T", signed=True)
     assert [to_rgb(text.get_color())[0] for text in axes.texts] == [1, 0, 1, 0]
+    assert [text.get_text() for text in plots.matrix([[np.nan, 7.0]], title="T").texts] == ["", "7"]
+    axes = plots.matrix(np.array([[0, 5, 10]]), title="T", cmap="gray")
+    assert [to_rgb(text.get_color())[0] for text in axes.texts] == [1, 0, 0]
+    axes = plots.matrix(np.array([[-10, 0, 10, 2]]), title="T", signed=True)
     assert axes.images[0].get_clim() == (-10, 10) and axes.images[0].get_cmap().name == "PuOr_r"
 
 

@@ -46,6 +46,7 @@ def test_moving_a_control_redraws_the_picture_and_its_words(shown):
     steps.value = 8
     assert 'alt="Figure.\n0.5 in 8.' in picture.value
     assert picture.value.split("alt=")[0] != before.split("alt=")[0]
+    assert 'width="450" height="360"' in picture.value  # the page keeps its place while it loads
 
 
 def test_quotes_in_the_words_do_not_break_the_page(shown):

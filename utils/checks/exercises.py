@@ -125,7 +125,8 @@ def _kind(value):
         return f"a tuple of {' and '.join(map(_kind, value))}"
     if type(value) is np.ndarray:  # a masked array or a matrix computes otherwise
         return f"an array of {'numbers' if value.dtype.kind in 'iuf' else value.dtype.name}"
-    return f"a {type(value).__name__}"
+    name = type(value).__name__
+    return f"{'an' if name[0] in 'AEIOU' else 'a'} {name}"
 
 
 def _changed(given, arguments):

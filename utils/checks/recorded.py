@@ -1,9 +1,10 @@
 """Why is mine different? This run beside the one whose outputs the lab is stored with."""
 
 import base64
+import collections
 import hashlib
-import itertools
 import json
+import os
 import re
 import zlib
 from pathlib import Path
@@ -18,6 +19,8 @@ RECORD = Path(__file__).with_name("recorded.json")
 {"report": the lines that runtime.setup() printed, "labs": {name: {"cells": a fingerprint of each code cell but the
 setup cell, in their order, "exercises": {name of a function that the reader writes: place in `cells`}}}}
 """
+ROUNDING = ["OMP_NUM_THREADS", "TF_ENABLE_ONEDNN_OPTS", "TF_NUM_INTRAOP_THREADS", "TF_XLA_FLAGS", "XLA_FLAGS"]
+"""Variables of the environment that move how TensorFlow rounds; none was set in the stored runs."""
 _PACKED = re.compile(r'# @title (.*)\nexec\(.*b85decode\("([^"]*)".*')
 _REPORT = re.compile(
     r"Python (?P<Python>\S+), (?:TensorFlow (?P<TensorFlow>\S+)|no TensorFlow), "
@@ -46,7 +49,7 @@ def fingerprint(source):
 
 
 def why():
-    """Print in what this run differs from the stored one: edits, data, seed, versions, device. Checks each.
+    """Print in what this run differs from the stored one: the order of its cells, edits, data, seed, versions, device.
 
     A number that differs from the stored one comes from one of them. Call it in any cell after the setup cell.
     """
@@ -63,14 +66,22 @@ def unlike():
     return f"Unlike the stored run, {'; '.join(others)}." if others else "All that is known is as in the stored run."
 
 
+def edits():
+    """In which cells the reader changed the lab, in words; "" where in none, or where it is no lab that is known."""
+    same, said = _compare()[1].get("edits", (True, ""))
+    return "" if same else said
+
+
 def _advice(found):
     other = {what for what, (same, _) in found.items() if not same}
+    if "order" in other:
+        return "Start with the order: a cell may have gone on from where it was. Restart the kernel and run all cells."
     if "edits" in other:
         return "Start with the edits: they can change any number. Undo them, restart the kernel and run all cells."
     if other & {"data", "seed"}:
         return "Other pictures or other random numbers: the claims still hold, single numbers differ."
     if other:
-        return "Versions and devices round differently: numbers differ by about what the cells' comments say."
+        return "Versions, devices and settings round differently: numbers differ in their last digits."
     return "Nothing differs. If a number does, restart the kernel and run all cells from the top."
 
 
@@ -81,7 +92,10 @@ def _compare():
     known = {fingerprint(cell) for _, cell in ran}
     lab = max(labs, key=lambda name: len(known & set(labs[name]["cells"])))
     lab = lab if known & set(labs[lab]["cells"]) else None
-    found = {"edits": _edits(ran, labs[lab])} if lab else {}
+    found = {}
+    if lab:
+        placed = _placed(ran, labs[lab])
+        found = {"order": _order(placed, labs[lab]["exercises"].values()), "edits": _edits(placed)}
     then, now = (_REPORT.match("\n".join(lines)) for lines in (record["report"], runtime.reported))
     if now is None:
         return lab, {**found, "setup": (False, "the setup cell has not run")}
@@ -92,6 +106,8 @@ def _compare():
     others = [f"{name} {_beside(now[name], then[name])}" for name in names if now[name] != then[name]]
     found["versions"] = (not others, ", ".join(others) or "the same")
     found["device"] = (now["device"] == then["device"], _beside(now["device"], then["device"]))
+    variables = [f"{name}={os.environ[name]}" for name in ROUNDING if os.environ.get(name)]
+    found["settings"] = (not variables, ", ".join(variables) or "the same")
     return lab, found
 
 
@@ -103,25 +119,52 @@ def _cells_run():
     """(number, source) of each cell that ran after the setup cell, as Jupyter counts them; none outside a notebook."""
     shell = get_ipython()
     cells = [] if shell is None else list(enumerate(shell.user_ns.get("In", [])))[1:]
-    begin = [place for place, (_, source) in enumerate(cells) if "runtime.setup(" in source]
+    begin = [place for place, (_, source) in enumerate(cells) if "utils.setup" in source]
     return [(number, source) for number, source in cells[begin[-1] + 1 :] if source.strip()] if begin else []
 
 
-def _edits(ran, stored):
-    known, edited = [-1], []
+def _placed(ran, stored):
+    """(number, source, place in the lab or None) of each cell that ran."""
+    placed, last = [], -1
     for number, source in ran:
         places = _places(source, stored)
-        if places:
-            known.append(next((place for place in places if place > known[-1]), places[0]))
-        elif "checks.why()" not in source:
-            first = source.strip().splitlines()[0]
-            edited.append(f"In [{number}] is not the lab's ({first if len(first) <= 60 else first[:59] + '…'})")
-    left_out = set(range(max(known))) - set(known)
-    if len(left_out) > len(edited):
-        edited.append(f"{len(left_out) - len(edited)} cells did not run")
-    if any(after <= before for before, after in itertools.pairwise(known)):
-        edited.append("cells ran twice or out of order")
+        place = next((place for place in places if place > last), places[0] if places else None)
+        last = last if place is None else place
+        placed.append((number, source, place))
+    return placed
+
+
+def _order(placed, exercises):
+    """Which cells ran again or late; not exercises and their checks, which a reader tries as often as it takes."""
+    furthest, times, found = -1, collections.Counter(), {}
+    for number, source, place in placed:
+        if place is not None and place not in exercises and not source.startswith("# @title"):
+            times[place] += 1
+            if place <= furthest:
+                often = {1: "after later cells", 2: "twice"}.get(times[place], f"{times[place]} times")
+                found[place] = f"In [{number}] ran {often} ({_begin(source)})"
+            furthest = max(furthest, place)
+    said = list(found.values())
+    more = [f"and {len(said) - 3} more"] if len(said) > 3 else []
+    return not said, ", ".join(said[:3] + more) or "from top to bottom"
+
+
+def _edits(placed):
+    known = {place for *_, place in placed if place is not None}
+    edited = [
+        f"In [{number}] is not the lab's ({_begin(source)})"
+        for number, source, place in placed
+        if place is None and "checks.why()" not in source
+    ]
+    left_out = max(known) + 1 - len(known) - len(edited)
+    if left_out > 0:
+        edited.append(f"{left_out} cells did not run")
     return not edited, ", ".join(edited) or "none"
+
+
+def _begin(source):
+    first = source.strip().splitlines()[0]
+    return first if len(first) <= 60 else first[:59] + "…"
 
 
 def _places(source, stored):

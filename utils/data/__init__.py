@@ -12,10 +12,11 @@ import numpy as np
 from utils import runtime
 from utils.data import fetch, folders, samples, sets
 from utils.data.fetch import DataError
+from utils.data.photographs import photograph
 from utils.data.sets import CIFAR10_CLASSES, FASHION_CLASSES
 
 __all__ = ["CIFAR10_CLASSES", "FASHION_CLASSES", "SAMPLES", "DataError"]
-__all__ += ["cats_vs_dogs", "cifar10", "fashion_mnist", "house_prices", "houses", "mnist"]
+__all__ += ["cats_vs_dogs", "cifar10", "fashion_mnist", "house_prices", "houses", "mnist", "photograph"]
 
 SAMPLES = {file.split(".")[0]: file for file in sets.SHIPPED}
 """The file in data/ that each loader reads in sample mode, as {"mnist": "mnist.zip"}: it has the loader's name."""

@@ -40,7 +40,7 @@ class ImageSet:
             shape = self.shape if name.startswith("x") else ()
             if array.dtype != np.uint8 or array.shape[1:] != shape:
                 raise ValueError(f"{name} holds {array.dtype} of shape {array.shape}")
-            if hashlib.sha256(array.reshape(-1)).hexdigest() != expected:
+            if hashlib.sha256(array.ravel()).hexdigest() != expected:
                 raise ValueError(f"the values of {name} are not those of {self.name}: their SHA-256 differs")
         return checked
 

@@ -4,6 +4,8 @@ import numpy as np
 from matplotlib.collections import PathCollection
 from matplotlib.container import BarContainer
 from matplotlib.patches import Rectangle
+from matplotlib.quiver import Quiver
+from matplotlib.text import Annotation
 from matplotlib.ticker import LogFormatter, NullFormatter, ScalarFormatter
 
 MOST_LISTED = 12  # longer runs of bars, texts or titles are told by their extremes
@@ -53,13 +55,15 @@ def _contents(axes):
             yield _points(artist)
         elif artist in axes.images:
             yield _image(artist)
-        elif isinstance(artist, Rectangle) and artist is not axes.patch:
-            yield f"Rectangle of {_number(artist.get_width())} by {_number(artist.get_height())}."
+        elif artist in axes.patches:
+            yield _patch(artist)
+        elif isinstance(artist, Annotation) and artist.arrow_patch:
+            yield _arrow(artist, axes)
+        elif isinstance(artist, Quiver):
+            yield _quiver(artist)
         elif artist in axes.collections:
             yield f"{type(artist).__name__} with {len(artist.get_paths())} parts{_named(artist)}."
-    notes = [
-        text.get_text().replace("\n", " ") for text in axes.texts if text.get_text() and not hasattr(text, "alt_text")
-    ]
+    notes = [_words(text) for text in axes.texts if text.get_text() and not hasattr(text, "alt_text")]
     if notes:
         yield "Notes: " + "; ".join(notes) + "."
 
@@ -79,6 +83,30 @@ def _line(line, axes):
 def _points(points):
     x, y = np.asarray(points.get_offsets(), dtype=float).T
     return f"{len(x)} points{_named(points)}: {_spread('x', x)}; {_spread('y', y)}."
+
+
+def _quiver(arrows):
+    ends = {"x": arrows.X, "y": arrows.Y, "to the right": arrows.U, "up": arrows.V}
+    return f"{arrows.N} arrows{_named(arrows)}: " + "; ".join(_spread(*end) for end in ends.items()) + "."
+
+
+def _arrow(annotation, axes):
+    """An arrow from its own words, or between two places; a place where words stand is told by them."""
+    told = {text.get_position(): f"'{_words(text)}'" for text in axes.texts if text.get_text()}
+    ends = [told.get(end) or f"({', '.join(map(_number, end))})" for end in (annotation.xyann, annotation.xy)]
+    return f"Arrow from {ends[0]} to {ends[1]}."
+
+
+def _words(text):
+    return text.get_text().replace("\n", " ")
+
+
+def _patch(patch):
+    if isinstance(patch, Rectangle):
+        return f"Rectangle of {_number(patch.get_width())} by {_number(patch.get_height())}."
+    box = patch.get_path().get_extents(patch.get_patch_transform())
+    ends = f"x from {_number(box.x0)} to {_number(box.x1)}, y from {_number(box.y0)} to {_number(box.y1)}"
+    return f"{type(patch).__name__} with {ends}."
 
 
 def _bars(container, axes):

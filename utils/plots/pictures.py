@@ -78,12 +78,15 @@ def _told(pictures, labels, columns):
     return head
 
 
-def matrix(values, *, title, xlabel="", ylabel="", columns=None, rows=None, digits=None, signed=False, axes=None):
-    """A table of numbers, array (rows, columns), as squares of colour with the number in each.
+def matrix(
+    values, *, title, xlabel="", ylabel="", columns=None, rows=None, digits=None, signed=False, cmap=None, axes=None
+):
+    """A table of numbers, array (rows, columns), as squares of colour with the number in each; nan leaves one blank.
 
     columns, rows: the names along the sides; without them the numbers from 0
     digits: after the decimal point; None for whole numbers as they are, others with two significant digits
     signed: True to colour blue below 0 and orange above
+    cmap: the name of a Matplotlib colour map to use instead
 
     True and False are shown as 1 and 0. Raises ValueError when the values are no table of numbers.
     """
@@ -94,17 +97,17 @@ def matrix(values, *, title, xlabel="", ylabel="", columns=None, rows=None, digi
     high, wide = values.shape
     if axes is None:
         axes = plt.figure(figsize=(min(9.0, 1.6 + 0.55 * wide), min(9.0, 1.2 + 0.5 * high))).add_subplot()
-    bound = np.abs(values).max() or 1
-    low, top = (-bound, bound) if signed else (values.min(), values.max())
-    picture = axes.imshow(values, cmap="PuOr_r" if signed else "Blues", vmin=low, vmax=top, aspect="auto")
+    bound = np.nanmax(np.abs(values)) or 1
+    low, top = (-bound, bound) if signed else (np.nanmin(values), np.nanmax(values))
+    colours = cmap or ("PuOr_r" if signed else "Blues")
+    picture = axes.imshow(values, cmap=colours, vmin=low, vmax=top, aspect="auto")
     size = min(9.0, 195 / max(wide, high))
     texts = np.array([[_cell(value, digits) for value in row] for row in values])
     for (row, column), text in np.ndenumerate(texts):
-        shade = (values[row, column] - low) / (top - low or 1)
-        dark = abs(2 * shade - 1) > 0.7 if signed else shade > 0.6
-        colour = "white" if dark else "black"
+        red, green, blue, _ = picture.to_rgba(values[row, column])
+        colour = "white" if 0.3 * red + 0.59 * green + 0.11 * blue < 0.5 else "black"
         axes.text(column, row, text, ha="center", va="center", fontsize=size, color=colour).alt_text = ""
-    lines = "; ".join(" ".join(row) for row in texts)
+    lines = "; ".join(" ".join(text or "blank" for text in row) for row in texts)
     picture.alt_text = f"Table of {high} rows and {wide} columns: {lines}."
     _name_ticks(axes.xaxis, columns, wide)
     _name_ticks(axes.yaxis, rows, high)
@@ -123,6 +126,8 @@ def _name_ticks(axis, names, count):
 
 
 def _cell(value, digits):
+    if np.isnan(value):
+        return ""
     if digits is not None:
         return f"{value:.{digits}f}"
     return str(value) if np.issubdtype(type(value), np.integer) else f"{value:.2g}"

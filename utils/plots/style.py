@@ -6,6 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from IPython import get_ipython
 from matplotlib.figure import Figure
+from matplotlib_inline.backend_inline import set_matplotlib_close, set_matplotlib_formats
 from PIL import Image
 
 from utils.plots.alt_text import describe
@@ -17,6 +18,7 @@ GREY = "#6b6b6b"
 STYLE = {
     "figure.figsize": (7.0, 4.0),
     "figure.dpi": 100,
+    "figure.max_open_warning": 20,
     "figure.facecolor": "white",
     "figure.constrained_layout.use": True,
     "savefig.facecolor": "white",
@@ -38,17 +40,21 @@ STYLE = {
 
 
 def setup():
-    """Use the house style; in a notebook, let every figure carry its alternative text.
+    """Use the house style and nothing else; in a notebook, show every figure, and let it carry its alternative text.
 
-    The text is the figure's `text/plain` and stands in the picture's metadata as `alt`, so that nbconvert's
-    pages and other readers of the file have it.
+    What MPLBACKEND, a matplotlibrc or IPython's own configuration asks for is set back. The text is the figure's
+    `text/plain` and stands in the picture's metadata as `alt`, so that nbconvert's pages and other readers of the
+    file have it.
     """
     shell = get_ipython()
     if shell is not None and hasattr(shell, "kernel"):
-        plt.switch_backend("module://matplotlib_inline.backend_inline")
+        shell.enable_matplotlib("inline")
+        set_matplotlib_formats("png")
+        set_matplotlib_close(True)
         formatters = shell.display_formatter.formatters
         formatters["image/png"].for_type(Figure, lambda figure: (png(figure), {"alt": describe(figure)}))
         formatters["text/plain"].for_type(Figure, lambda figure, printer, cycle: printer.text(describe(figure)))
+    plt.rcdefaults()
     plt.rcParams.update(STYLE)
 
 

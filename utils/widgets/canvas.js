@@ -1,7 +1,5 @@
 // The front end of utils/widgets/canvas.py: strokes of a round white pen on black paper, sent when the pen is lifted.
 
-const PAUSE = 500; // milliseconds after the pen is lifted, so that a digit of two strokes is read once
-
 function render({ model, el }) {
   const side = model.get("side");
   const canvas = add(el, "canvas", { width: side, height: side });
@@ -23,7 +21,6 @@ function render({ model, el }) {
   const ink = canvas.getContext("2d");
   let { strokes = [], widths = [] } = model.get("drawing");
   let pointer = null; // the id of the one that draws
-  let timer = null;
 
   function segment(from, to, width) {
     ink.lineWidth = width;
@@ -56,7 +53,6 @@ function render({ model, el }) {
   }
 
   function send() {
-    clearTimeout(timer);
     const reading = (model.get("drawing").reading ?? 0) + 1;
     model.set("drawing", { strokes: structuredClone(strokes), widths: [...widths], reading });
     model.save_changes();
@@ -65,7 +61,6 @@ function render({ model, el }) {
   canvas.addEventListener("pointerdown", (event) => {
     if (pointer !== null || event.button !== 0) return;
     event.preventDefault();
-    clearTimeout(timer);
     pointer = event.pointerId;
     canvas.setPointerCapture(pointer);
     strokes.push([]);
@@ -80,7 +75,7 @@ function render({ model, el }) {
   canvas.addEventListener("lostpointercapture", (event) => {
     if (event.pointerId !== pointer) return;
     pointer = null;
-    timer = setTimeout(send, PAUSE);
+    send();
   });
   clear.addEventListener("click", () => {
     strokes = [];
@@ -91,7 +86,6 @@ function render({ model, el }) {
   read.addEventListener("click", send);
 
   paint();
-  return () => clearTimeout(timer);
 }
 
 function add(parent, tag, properties = {}) {
