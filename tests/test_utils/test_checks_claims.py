@@ -94,6 +94,9 @@ def test_two_ways_agree_or_not(capsys):
 
 def test_a_claim_of_a_lab_that_the_reader_changed_only_says_so(capsys, monkeypatch):
     monkeypatch.setattr("utils.checks.recorded.edits", lambda: "In [4] is not the lab's (rate = 9)")
+    with pytest.raises(checks.ClaimError):  # in a kernel of the tests, or of who stores a lab
+        checks.claim("it", 4, at_most=3)
+    monkeypatch.delenv("PYTEST_CURRENT_TEST")
     checks.claim("it", 4, at_most=3)
     checks.agree("both", 4, 3, within=0.1)
     said = capsys.readouterr().out.splitlines()

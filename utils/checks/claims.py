@@ -1,6 +1,7 @@
 """Claims that hold a lab's text to its results."""
 
 import contextlib
+import os
 import reprlib
 
 import numpy as np
@@ -76,7 +77,8 @@ def agree(what, one, other, within):
 
 
 def _fail(message):
-    if edits := recorded.edits():
+    edits = recorded.edits()
+    if edits and "PYTEST_CURRENT_TEST" not in os.environ:  # the tests and who stores a lab want the error
         print(f"✘ {message}. That was written for the lab as it stands, and {edits}.")
         return
     raise ClaimError(
