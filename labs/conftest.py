@@ -1,17 +1,3 @@
-"""Makes `pytest --nbval` compare the labs' outputs as tests/course/plugin.py says."""
+"""Makes `pytest --nbval` compare the labs' outputs, by the hooks of tests/course/plugin.py."""
 
-from tests.course.plugin import (
-    pytest_addoption,
-    pytest_collect_file,
-    pytest_configure,
-    pytest_xdist_auto_num_workers,
-    pytest_xdist_make_scheduler,
-)
-
-__all__ = [
-    "pytest_addoption",
-    "pytest_collect_file",
-    "pytest_configure",
-    "pytest_xdist_auto_num_workers",
-    "pytest_xdist_make_scheduler",
-]
+from tests.course.plugin import *  # noqa: F403

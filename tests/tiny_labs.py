@@ -8,6 +8,8 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 
 from tests.course.lab import COURSE, FOLDED, Lab, labs, normalise, text_of
 
+FULL_CARD = "# T\n\n| | |\n|---|---|\n| **Time** | at most 45 seconds to run |\n"
+FULL_CARD += "| **Hardware and data** | `LABS_DATA=full` |"
 ALT = "Line chart of the loss: it falls from 3.1 to 0.25."
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGP4DwABAQEAsJ0gJwAAAABJRU5ErkJggg==\n"
 
@@ -56,8 +58,9 @@ cases = [((1.0,), {factor}.0), ((2.0,), {2 * factor}.0)]
 mistakes = [(lambda x: x + {factor}, "Multiply, do not add."), (lambda x: x, "That is x itself.")]
 {name}_used = checks.exercise({name}, solution_{name}, cases, mistakes)"""
     return [
-        markdown(f"### Exercise {number}: {name}\n\n<details><summary>Hint</summary>\n\nMultiply.\n\n</details>"),
+        markdown(f"### Exercise {number}: {name}"),
         code(f"def {name}(x):\n    raise NotImplementedError", tags=["exercise"]),
+        markdown("<details><summary>Hint</summary>\n\nMultiply.\n\n</details>"),
         code(
             f"# @title Solution {number}\ndef solution_{name}(x):\n    return {factor} * x", tags=["solution"], **FOLDED
         ),

@@ -34,13 +34,8 @@ KERAS = {
 reported = []
 """The lines that setup() printed last."""
 
-# What TensorFlow's native code writes at its import though nothing is wrong: double libraries, no GPU, hints at speed.
-_NOISE = re.compile(
-    r"Unable to register cu\w+ factory|computation[_ ]placer already registered|before absl::InitializeLog"
-    r"|oneDNN custom operations are on|optimized to use available CPU instructions|enable the following instructions"
-    r"|Could not find cuda drivers|failed call to cuInit|no CUDA-capable device|Could not find TensorRT"
-    r"|Skipping registering GPU devices|kernel driver does not appear|successful NUMA node read|cuda_diagnostics"
-)
+# How a line begins that TensorFlow's native code writes at its import though nothing is wrong, before its level counts.
+_NOISE = re.compile(r"[IWE]\d{4} |WARNING: All log messages before absl::InitializeLog|\s*$")
 
 
 def use_data(mode):
@@ -66,9 +61,10 @@ def _checked(mode, where):
 def setup(seed=0):
     """Make runs repeatable and print what the lab runs on.
 
-    Seeds Python, NumPy and Keras (and through it the backend) with the integer `seed`. Under TensorFlow
-    it also asks for deterministic operations, lets GPU memory grow as needed, and on sample data
-    keeps GPUs from rounding to TensorFloat-32, so that a GPU differs from a CPU by ordinary rounding only.
+    Seeds Python, NumPy and Keras (and through it the backend) with the integer `seed`. On sample data it keeps
+    TensorFlow, JAX and PyTorch from rounding to TensorFloat-32, so that a GPU differs from a CPU by ordinary rounding
+    only; on full data they may, which is faster. TensorFlow and PyTorch take deterministic operations on both, and
+    TensorFlow's GPU memory grows as needed.
     What the reader's configuration, a startup file or another cell changed in Keras, NumPy and IPython is set back.
 
     Raises ModuleNotFoundError, which says what to do, when a package of requirements.txt is missing.
@@ -84,9 +80,7 @@ def setup(seed=0):
         except ModuleNotFoundError as error:
             raise ModuleNotFoundError(missing(error.name), name=error.name) from error
         backend = keras.backend.backend()
-        if backend == "tensorflow":
-            _steady_tensorflow(exact=mode == "sample")
-        device = _device(backend)
+        device = _steady(backend, exact=mode == "sample")
     _set_back()
     set_seed(seed)
     versions = f"Python {platform.python_version()}, {_version('tensorflow', 'TensorFlow')}, "
@@ -184,11 +178,31 @@ def _version(package, name):
         return f"no {name}"
 
 
+def _steady(backend, exact):
+    """Make the backend repeatable, and exact or fast. Returns what it runs on, such as the GPU's name."""
+    names = []
+    if backend == "tensorflow":
+        names = _steady_tensorflow(exact)
+    elif backend == "jax":
+        import jax
+
+        jax.config.update("jax_default_matmul_precision", "highest" if exact else None)
+        names = [device.device_kind for device in jax.devices() if device.platform != "cpu"]
+    elif backend == "torch":
+        import torch
+
+        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = not exact
+        torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = True, False
+        names = [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())]
+    return names[0] if names else f"CPU, {os.cpu_count()} cores"
+
+
 def _steady_tensorflow(exact):
     import tensorflow as tf
 
     tf.get_logger().setLevel("ERROR")  # its warnings are hints at speed, such as retraced functions
-    for gpu in tf.config.list_physical_devices("GPU"):
+    gpus = tf.config.list_physical_devices("GPU")
+    for gpu in gpus:
         with contextlib.suppress(RuntimeError):  # the GPU is in use already: setup() ran before in this kernel
             tf.config.experimental.set_memory_growth(gpu, True)
     tf.config.experimental.enable_op_determinism()
@@ -200,42 +214,24 @@ def _steady_tensorflow(exact):
         options = tf.data.Options()
         options.autotune.enabled = False
         tf.data.Dataset.__iter__ = lambda dataset: iterate(dataset.with_options(options))
-
-
-def _device(backend):
-    names = []
-    if backend == "tensorflow":
-        import tensorflow as tf
-
-        details = map(tf.config.experimental.get_device_details, tf.config.list_physical_devices("GPU"))
-        names = [one.get("device_name", "GPU") for one in details]
-    elif backend == "torch":
-        import torch
-
-        names = [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())]
-    elif backend == "jax":
-        import jax
-
-        names = [device.device_kind for device in jax.devices() if device.platform != "cpu"]
-    return names[0] if names else f"CPU, {os.cpu_count()} cores"
+    return [tf.config.experimental.get_device_details(gpu).get("device_name", "GPU") for gpu in gpus]
 
 
 @contextlib.contextmanager
 def _without_noise():
-    """Hold back what native code writes to stderr; on leaving, pass on all but the known noise.
+    """Hold back what native code writes to stderr; on leaving, pass on all but the noise.
 
-    After an exception everything is passed on.
+    After an exception, or if TF_CPP_MIN_LOG_LEVEL asks to read it, everything is passed on.
     """
     sys.stderr.flush()
     with tempfile.TemporaryFile(mode="w+", errors="replace") as held:
-        stderr = os.dup(2)
+        stderr, everything = os.dup(2), True
         os.dup2(held.fileno(), 2)
-        failed = True
         try:
             yield
-            failed = False
+            everything = os.environ.get("TF_CPP_MIN_LOG_LEVEL") == "0"
         finally:
             os.dup2(stderr, 2)
             os.close(stderr)
             held.seek(0)
-            sys.stderr.writelines(line for line in held if failed or not (_NOISE.search(line) or line.isspace()))
+            sys.stderr.writelines(line for line in held if everything or not _NOISE.match(line))

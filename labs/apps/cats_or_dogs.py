@@ -93,7 +93,7 @@ def read(path, side, convert=False):
                 if not convert:
                     _refuse_other_kinds(picture)
                 upright = ImageOps.exif_transpose(picture)  # cameras save how they were held, not the picture upright
-                return np.asarray(_in_colour(upright).resize((side, side), Image.Resampling.BILINEAR))
+                return np.asarray(_in_colour(upright).resize((side, side), Image.Resampling.BOX))
     except PictureError:
         raise
     except (FileNotFoundError, NotADirectoryError):

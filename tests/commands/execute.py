@@ -2,8 +2,7 @@
 
 A lab that stops with an error is left as it was. With the lab it stores what the checks of its exercises say
 (tests/records/exercises/NAME.txt: read it when an exercise changed), what checks.why() knows of the stored runs
-(utils/checks/recorded.json), and the README's picture, where the lab draws it. `--check` executes nothing: it only says
-which files are not in normal form.
+(utils/checks/recorded.json), and the README's picture, where the lab draws it.
 """
 
 import base64
@@ -23,15 +22,9 @@ EXACT = Tolerance(Decimal(0), Decimal(0), Decimal(0), 0.0)
 
 def arguments(parser):
     parser.add_argument("labs", nargs="*", default=[], metavar="LAB", help="notebooks; all labs if none is named")
-    parser.add_argument("--check", action="store_true", help="only say which files are not in normal form")
 
 
 def main(options):
-    if options.check:
-        others = [path for path in options.labs if path.read_bytes() != text_of(normalise(Lab(path).notebook)).encode()]
-        for path in others:
-            print(f"{path} is not in normal form: python -m tests execute {path}")
-        return int(bool(others))
     if os.environ.get("LABS_DATA", "sample") != "sample":
         raise ValueError("the labs are stored as they run on the sample data: unset LABS_DATA")
     for path in options.labs:

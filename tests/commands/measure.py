@@ -30,24 +30,32 @@ TABLE = re.compile(r"(?<=<!-- results -->\n).*?(?=<!-- end of results -->)", re.
 RUNS_ON = re.compile(r", Keras (\S+) on (\w+).*\nDevice: (.*?)\. Seed")
 
 
-def run(path: Path, mode: str) -> Run:
+def run(path: Path, mode: str, compared: bool = False, limit: float | None = None) -> Run:
     """Runs a lab on these data in a process of its own.
 
+    compared: whether its outputs must be those that are stored
+    limit: seconds that it may take; None for no limit
+
     Raises:
-        ValueError: the lab stopped, or did not even begin.
+        ValueError: the lab stopped, was stopped, gave other outputs, or did not even begin.
     """
     plugin = ["--noconftest", "-p", "tests.course.plugin", "-p", "no:cacheprovider", "-c", "pyproject.toml"]
-    command = [sys.executable, "-m", "pytest", *plugin, "-q", "-n", "0", "--nbval-lax", "--record"]
-    environment = os.environ | {"LABS_DATA": mode}
+    command = [sys.executable, "-m", "pytest", *plugin, "-q", "-n", "0", *([] if compared else ["--nbval-lax"])]
+    environment, pipes = os.environ | {"LABS_DATA": mode}, {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
     with tempfile.TemporaryDirectory() as folder:
-        command += [folder, str(path.resolve())]
-        result = subprocess.run(command, cwd=COURSE, env=environment, capture_output=True, text=True)
+        command += ["--record", folder, str(path.resolve())]
+        try:
+            ran = subprocess.run(command, cwd=COURSE, env=environment, text=True, timeout=limit, **pipes)
+        except subprocess.TimeoutExpired:  # its kernel sees that nobody is there, and ends, too
+            raise ValueError(f"{path} on {mode} data was stopped: it took more than {limit:g} s") from None
         executed = Path(folder) / path.name
         if not executed.exists():
-            raise ValueError(f"{path} did not run on {mode} data:\n{result.stdout}{result.stderr}")
+            raise ValueError(f"{path} did not run on {mode} data:\n{ran.stdout}")
         done = Run(executed)
     if stopped := done.took["stopped"]:
         raise ValueError(f"{path} on {mode} data: {stopped}\n{done.details}")
+    if ran.returncode:
+        raise ValueError(f"{path} on {mode} data gave other outputs than are stored:\n{ran.stdout}")
     return done
 
 
@@ -101,6 +109,15 @@ def merged(records: Sequence[dict], new: dict) -> list[dict]:
     return sorted([record for record in records if key(record) != key(new)] + [new], key=key)
 
 
+def keep(done: Run) -> dict:
+    """Adds what is kept of a run to the records and to the README's table, and returns it."""
+    new = record(done)
+    records = merged(json.loads(MEASURED.read_text(encoding="utf-8")), new)
+    write(MEASURED, json.dumps(records, indent=1) + "\n")
+    write(README, TABLE.sub(lambda _: table(records), README.read_text(encoding="utf-8")))
+    return new
+
+
 def table(records: Sequence[dict]) -> str:
     """The README's table of results, of the labs that have recipes to compare."""
     lines = ["| Lab | Data | On | Plain recipe | Tuned recipe | Whole lab |", "|---|---|---|---|---|---|"]
@@ -125,10 +142,7 @@ def main(options):
     beyond = False
     for path, mode in jobs:
         done = run(path, mode)
-        new = record(done)
-        records = merged(json.loads(MEASURED.read_text(encoding="utf-8")), new)
-        write(MEASURED, json.dumps(records, indent=1) + "\n")
-        write(README, TABLE.sub(lambda _, records=records: table(records), README.read_text(encoding="utf-8")))
+        new = keep(done)
         over = done.over("seconds", "megabytes")
         words = ": more than it may" if over else ""
         print(f"{path.stem}, {mode}: {new['seconds']} s, {new['megabytes']} MB{words}", flush=True)

@@ -32,7 +32,7 @@ from PIL import Image, UnidentifiedImageError
 
 from tests.course.lab import WIDGET_VIEW
 
-ROLES = ("setup", "parameters", "exercise", "solution", "check", "other-backend", "colab")
+ROLES = ("setup", "parameters", "exercise", "solution", "check", "colab")
 
 # Pictures are compared on two grids of overlapping cells; differences of a colour too small to be seen do not count.
 # Over the kinds of figure that there are and the labs' own, Matplotlib 3.9 to 3.11 and Pillow 11 to 13 differ by at

@@ -230,7 +230,7 @@ def normalise(notebook: NotebookNode) -> NotebookNode:
     notebook.update(nbformat=4, nbformat_minor=5, metadata=nbformat.from_dict(METADATA | recipes))
     for cell in notebook.cells:
         cell.source = "\n".join(line.rstrip() for line in cell.source.split("\n")).rstrip("\n")
-        cell.metadata = _cell_metadata(cell.metadata)
+        cell.metadata = _cell_metadata(cell.metadata if cell.cell_type == "code" else {})
         if cell.cell_type == "code":
             cell.outputs = normalise_outputs(cell.outputs)
             for output in cell.outputs:

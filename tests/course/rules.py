@@ -7,10 +7,8 @@ from decimal import Decimal
 from statistics import median
 from urllib.parse import unquote
 
-from nbval.plugin import find_comment_markers
-
-from tests.course.compare import Tolerance, numbers, value
-from tests.course.lab import WIDGET_VIEW, Lab, links, normalise, read, text_of, text_of_output
+from tests.course.compare import numbers, value
+from tests.course.lab import Lab, links, normalise, read, text_of, text_of_output
 
 PARTS = ("Exercises", "Change one thing", "When it goes wrong", "What you learned", "References")
 CARD = ("You will be able to", "Before you start", "Time", "Hardware and data")
@@ -69,14 +67,6 @@ def cells_are_short(lab: Lab) -> Iterator[str]:
         yield f"{len(long)} of {len(lengths)} code cells are longer than 16 lines; 1 in 10 may be: {', '.join(long)}"
     if lengths and median(lengths.values()) > 6:
         yield f"the median code cell has {median(lengths.values()):g} lines; 6 are allowed"
-
-
-def no_widgets_stored(lab: Lab) -> Iterator[str]:
-    if "widgets" in lab.notebook.metadata:
-        yield "the notebook's metadata hold widgets"
-    for code in lab.code:
-        if any(WIDGET_VIEW in output.get("data", {}) for output in code.cell.outputs):
-            yield f"{code}: a live widget is stored"
 
 
 def no_local_paths(lab: Lab) -> Iterator[str]:
@@ -194,25 +184,11 @@ def all_parts_are_there(lab: Lab) -> Iterator[str]:
         yield f"the headings must be, in this order: {', '.join(PARTS)}; found: {', '.join(texts) or 'none'}"
 
 
-def tags_are_known(lab: Lab) -> Iterator[str]:
-    for code in lab.code:
-        if marks := [mark for mark, _ in find_comment_markers(code.cell.source)]:
-            yield f"{code}: a comment asks nbval for another treatment: {', '.join(marks)}"
-        try:
-            Tolerance.from_tags(code.tags)
-        except ValueError as error:
-            yield f"{code}: {error}"
-    for cell in lab.notebook.cells:
-        if cell.cell_type != "code" and cell.metadata:
-            yield f"metadata on the {cell.cell_type} cell that begins {cell.source[:40]!r}"
-
-
 RULES = (
     executed_in_order,
     no_errors_or_warnings,
     setup_comes_first,
     cells_are_short,
-    no_widgets_stored,
     no_local_paths,
     in_normal_form,
     small_enough,
@@ -221,7 +197,6 @@ RULES = (
     links_resolve,
     exercises_are_complete,
     all_parts_are_there,
-    tags_are_known,
 )
 
 

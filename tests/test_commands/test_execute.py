@@ -56,8 +56,6 @@ def test_execute(lab, capsys, monkeypatch):
     assert main(["lab.ipynb"]) == 0
     assert capsys.readouterr().out == "lab.ipynb: executed, its outputs are as they were\n"
     assert lab.read_bytes() == stored
-    assert main(["lab.ipynb", "--check"]) == 0
-    assert capsys.readouterr().out == ""
 
 
 def test_what_changed_is_stored(lab):
@@ -82,18 +80,6 @@ def test_a_lab_that_stops_is_left_as_it_was(lab, capsys):
     assert "----> 2 open('here').read()" in message
     assert lab.read_bytes() == stored
     assert [path.name for path in lab.parent.iterdir()] == ["lab.ipynb"]
-
-
-def test_check_names_the_files(tmp_path, capsys):
-    good, bad = (save(tmp_path / name, code("1")) for name in ("good.ipynb", "bad.ipynb"))
-    bad.write_text(bad.read_text(encoding="utf-8") + "\n", encoding="utf-8")
-    stored = bad.read_bytes()
-    assert main(["--check", str(good), str(bad)]) == 1
-    assert capsys.readouterr().out == f"{bad} is not in normal form: python -m tests execute {bad}\n"
-    assert bad.read_bytes() == stored
-    bad.write_text("{", encoding="utf-8")
-    assert main(["--check", str(bad)]) == 1
-    assert f"{bad} is not a notebook" in capsys.readouterr().err
 
 
 def test_the_labs_are_stored_on_sample_data_only(tmp_path, capsys, monkeypatch):

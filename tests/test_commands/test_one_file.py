@@ -21,7 +21,8 @@ from tests.course.lab import COURSE, Lab, labs, text_of
 from tests.tiny_labs import code, markdown, printed, save, whole_lab
 from utils import data
 
-SETUP = code("import os\nimport sys\n\nsys.path.insert(0, os.environ['LABS_HOME'])", tags=["setup"])
+SETUP = code("import os\nimport sys\n\nsys.path.insert(0, os.environ['LABS_HOME'])", tags=["setup"])  # the real one
+PLOTS = code("from utils import plots\n\nplots.setup()")  # imports TensorFlow, which takes its time
 
 
 @pytest.fixture
@@ -38,7 +39,8 @@ def alone(tmp_path, monkeypatch):
 def tiny(tmp_path_factory):
     """A lab with the outputs that it gives, and what is made of it."""
     folder = tmp_path_factory.mktemp("one_file")
-    path = save(folder / "labs" / "99_tiny.ipynb", *whole_lab())
+    title, _, *cells = whole_lab()
+    path = save(folder / "labs" / "99_tiny.ipynb", title, SETUP, PLOTS, *cells)
     with mock.patch.dict(os.environ, LABS_HOME=str(COURSE)):
         execute(path)
     assert main(["one_file", str(path), "--to", str(folder / "new" / "out")]) == 0

@@ -38,11 +38,9 @@ def gaps(expected, got, *tags):
     ("expected", "got", "tags"),
     [
         ("loss 0.500000", "loss 0.500005", []),  # the edge of rtol 1e-5
-        ("loss 1e-7", "loss 1.000001e-07", []),
         ("accuracy 0.95", "accuracy 0.96", ["tolerance-0.01"]),  # the edge, in decimal
         ("loss 200.0", "loss 209.9", ["rtol-0.05"]),
         ("steps 100 of 0.5", "steps 102 of 0.5", ["counts-2"]),
-        ("1", "0.999999", []),
         ("gap −0.5", "gap -0.500001", []),
         ("12,000.5", "12,000.6", []),
         ("12_000.5 0.9x", "12_000.6 0.900001x", []),
@@ -72,25 +70,17 @@ def test_equal(expected, got, tags):
         ("accuracy 0.95", "accuracy 0.961", ["tolerance-0.01"], "off by 0.011, tolerance 0.01"),
         ("26 x 26 pixels", "31 x 31 pixels", ["rtol-0.9", "tolerance-200"], "26 became 31, off by 5, tolerance 0"),
         ("3 of 0.5", "6 of 0.5", ["counts-2"], "3 became 6, off by 3, tolerance 2"),
-        ("0.5", "0.6", ["counts-2"], "off by 0.1"),
         ("+5", "5", [], "+5 became 5"),
         ("0.50", "0.5", [], "0.50 became 0.5"),
         ("12,000", "12000", [], "12,000 became 12000"),
         ("loss 200.0", "loss 211.0", ["rtol-0.05"], "off by 11.0, tolerance 10.0"),
-        ("loss 0.00001", "loss 0.00002", ["rtol-0.05"], "off by 0.00001"),
         ("steps 100000", "steps 100001", [], "100000 became 100001, off by 1, tolerance 0"),
-        ("steps 1000000", "steps 1000001", ["tolerance-0.5"], "off by 1"),
         ("[100000. 2.]", "[100001. 2.]", [], "off by 1"),
-        ("step 3.", "step 4.", [], "became 4"),
         ("2", "2.0", [], "2 became 2.0"),
-        ("1e-7", "2e-7", [], "off by 1e-7"),
         ("loss 0.5", "loss nan", ["tolerance-9"], "the text differs"),
-        ("inf", "-inf", ["tolerance-9"], "the text differs"),
         ("Conv2D", "Conv3D", ["tolerance-9"], "the text differs"),
-        ("28x28", "28x29", ["tolerance-9"], "the text differs"),
         ("Keras 3.15.1", "Keras 3.15.2", ["tolerance-9"], "the text differs"),
         ("3 - 0.5", "3 + 0.5", ["tolerance-9"], "the text differs"),
-        ("0.9x", "0.9s", ["tolerance-9"], "the text differs"),
         ("5 s", "6 s", [], "5 became 6"),
         ("smallest 0.25 min, 0.9 max", "smallest 0.95 min, 0.9 max", [], "0.25 became 0.95"),
         ("w = 0.5 s = 3", "w = 0.9 s = 3", [], "0.5 became 0.9"),
@@ -109,7 +99,6 @@ def test_equal(expected, got, tags):
         ("✔ a: 0.93 (at least 0.9)", "✔ a: 0.93 (at least 0.8)", ["tolerance-1"], "0.9 became 0.8, off by 0.1, toler"),
         ("✔ a: 0.9 (at most 1, on full data 2)", "✔ a: 0.9 (at most 1, on full data 3)", ["rtol-0.9"], "2 became"),
         ("✔ a: 3 (exactly 3)", "✔ a: 3 (exactly 4)", ["counts-1"], "3 became 4, off by 1, tolerance 0"),
-        ("✔ a: 0.9 (1 give or take 0.1)", "✔ a: 0.9 (1 give or take 0.2)", ["tolerance-1"], "0.1 became 0.2"),
         ("✔ 4 as 9: 8 (at least 3)", "✔ 5 as 9: 8 (at least 3)", ["counts-2"], "4 became 5, off by 1, tolerance 0"),
         ("✔ a: 8 (at least 3)", "✔ a: 11 (at least 3)", ["counts-2"], "8 became 11, off by 3, tolerance 2"),
         ("✔ a and b agree to within 0.01", "✔ a and b agree to within 0.02", ["tolerance-1"], "0.01 became 0.02"),
@@ -334,7 +323,7 @@ def test_alternative_text_is_compared():
 
 def test_tags_are_read():
     assert Tolerance.from_tags([]) == Tolerance(Decimal(0), Decimal("1e-5"), Decimal(0), 0.03)
-    roles = ["setup", "parameters", "exercise", "solution", "check", "other-backend"]
+    roles = ["setup", "parameters", "exercise", "solution", "check", "colab"]
     assert Tolerance.from_tags(roles) == Tolerance()
     tags = ["rtol-1e-3", "check", "tolerance-0.02", "counts-3", "figure-0.3"]
     assert Tolerance.from_tags(tags) == Tolerance(Decimal("0.02"), Decimal("0.001"), Decimal(3), 0.3)

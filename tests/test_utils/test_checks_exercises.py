@@ -176,6 +176,7 @@ def test_tensors_and_tables_of_other_libraries_are_no_arrays(capsys, library, ma
         (TABLE, np.array([1, 2], dtype="uint8")),
         (PAIR, (np.float64(0.5), np.int64(3))),
         (PAIR, namedtuple("Pair", "place steps")(0.5, 3)),
+        ((TABLE, 3.0), (TABLE.copy(), 3)),  # weights and a bias
     ],
 )
 def test_numbers_of_python_and_of_numpy_are_alike(capsys, wanted, result):

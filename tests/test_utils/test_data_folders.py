@@ -140,10 +140,10 @@ def test_sample_is_unpacked_once_and_a_damaged_picture_again(cache, capsys):
 @pytest.fixture
 def temporary(tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    folders._temporary_folder.cache_clear()
+    folders.temporary_folder.cache_clear()
     yield
-    folders._temporary_folder().cleanup()
-    folders._temporary_folder.cache_clear()
+    folders.temporary_folder().cleanup()
+    folders.temporary_folder.cache_clear()
 
 
 @pytest.mark.parametrize("place", [".", "train", "train/cats"])

@@ -144,22 +144,6 @@ def test_an_error_is_shown_and_the_canvas_goes_on(view, draw):
     assert send(view, BAR, reading=2).startswith("<img")
 
 
-@pytest.mark.parametrize(
-    ("stored", "found"),
-    [
-        ([DRAWING[:28, :28]], r"\(28, 28\) of uint8"),
-        ([DRAWING, DRAWING / 255], r"\(280, 280\) of float64"),
-        ([np.zeros_like(DRAWING)], r"\(280, 280\) of uint8 with 0 in all"),
-    ],
-)
-def test_stored_drawings_must_be_pictures_of_the_canvas(shown, draw, stored, found):
-    with pytest.raises(
-        ValueError, match=rf"arrays \(280, 280\) of uint8 with some ink, .* but one is an array {found}"
-    ):
-        widgets.sketch(draw, stored, panels=2)
-    assert shown == []
-
-
 def test_the_front_end_knows_what_python_sends_and_loads_nothing(view):
     canvas, names = view.children[0], {"side", "pens", "drawing"}
     sent = {"side": 280, "pens": {"min": 8, "max": 40, "value": 22}, "drawing": {}, "_esm": SCRIPT}

@@ -12,11 +12,13 @@ import numpy as np
 from utils import runtime
 from utils.data import fetch, folders, samples, sets
 from utils.data.fetch import DataError
+from utils.data.own import my_pictures
 from utils.data.photographs import photograph
 from utils.data.sets import CIFAR10_CLASSES, FASHION_CLASSES
 
 __all__ = ["CIFAR10_CLASSES", "FASHION_CLASSES", "SAMPLES", "DataError"]
-__all__ += ["cats_vs_dogs", "cifar10", "fashion_mnist", "house_prices", "houses", "mnist", "photograph"]
+__all__ += ["cats_vs_dogs", "chelsea", "cifar10", "fashion_mnist", "house_prices", "houses", "mnist"]
+__all__ += ["my_pictures", "photograph"]
 
 SAMPLES = {file.split(".")[0]: file for file in sets.SHIPPED}
 """The file in data/ that each loader reads in sample mode, as {"mnist": "mnist.zip"}: it has the loader's name."""
@@ -72,6 +74,15 @@ def cats_vs_dogs(mode=None):
         f"{more_cats} cats and {more_dogs} dogs for validation{origin}"
     )
     return folder
+
+
+def chelsea():
+    """A photograph of a cat: the pathlib.Path of a JPEG file, 451 × 300 pixels.
+
+    Raises DataError when the file is missing or altered. Source: S. van der Walt, CC0.
+    """
+    samples.shipped("chelsea.jpg")
+    return runtime.COURSE / "data" / "chelsea.jpg"
 
 
 def house_prices():

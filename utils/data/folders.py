@@ -103,7 +103,7 @@ def unpacked(pictures, folder):
     except OSError as error:
         reason = error
     try:
-        return _filled(Path(_temporary_folder().name, folder.name), pictures)
+        return _filled(Path(temporary_folder().name, folder.name), pictures)
     except OSError as error:
         raise DataError(
             f"The pictures cannot be unpacked: neither into {folder} ({reason}) nor into a temporary folder ({error}). "
@@ -112,7 +112,7 @@ def unpacked(pictures, folder):
 
 
 @functools.cache
-def _temporary_folder():
+def temporary_folder():
     return tempfile.TemporaryDirectory(prefix="labs-data-")  # it goes when Python ends
 
 

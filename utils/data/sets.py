@@ -12,6 +12,7 @@ from utils.data.fetch import Source
 
 SHIPPED = {
     "cats_vs_dogs.zip": "c039117d1cc53abef16f2e60e760d976fad2ddcd97955f2904e8a0c9f161d110",
+    "chelsea.jpg": "fc898c685c70f36d349c985193d1121103966bad43aa69cb3d7114cb0430150f",
     "cifar10.zip": "7af87d6f5a0484525f484a3f6e4744276cbc403d7f00c8844611e0493ba2fb2d",
     "fashion_mnist.zip": "3789968c5f98261ca8298bfc17745046e49fad2165fd348684a928f1f2c275a9",
     "house_prices.csv": "64811da34a5cf6163ef93e7db85b03086a1ba44ac3eb09dfda15ae977fc5eaca",

@@ -64,19 +64,11 @@ def sketch(draw, stored, *, panels=1, size=(3.0, 3.2)):
 
     draw: draws into `panels` axes, given one after the other, for `picture`, given by name: an array (280, 280) of
         uint8, 0 for paper to 255 for ink, never empty. What it raises is shown beside the canvas.
-    stored: list of such pictures; each is one row of the static figure
+    stored: list of such pictures, as stroke_picture() makes them; each is one row of the static figure
     size: of one panel, in inches
 
     Returns the live view, a widget with the canvas and the result as its children.
-    Raises ValueError when a stored drawing is not such a picture.
     """
-    for picture in stored:
-        picture = np.asarray(picture)
-        if picture.shape != (SIDE, SIDE) or picture.dtype != np.uint8 or not picture.any():
-            raise ValueError(
-                f"stored is a list of drawings, arrays ({SIDE}, {SIDE}) of uint8 with some ink, as stroke_picture() "
-                f"makes them, but one is an array {picture.shape} of {picture.dtype} with {picture.sum()} in all"
-            )
     figure = drawn(draw, [{"picture": picture} for picture in stored], panels, size)
     canvas, result = Canvas(), ipywidgets.HTML(BLANK)
 
