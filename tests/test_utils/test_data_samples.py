@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from data import make_houses, make_samples
+from data import make_admissions, make_houses, make_samples
 from utils import data, runtime
 from utils.data import folders, samples, sets
 
@@ -65,10 +65,18 @@ def test_houses_follow_their_rule():
     assert np.sqrt(residual[0] / len(prices)) == pytest.approx(make_houses.NOISE, rel=0.1)
 
 
-def test_houses_are_made_by_the_script(tmp_path):
+def test_admissions_follow_their_rule():
+    exams, admitted = data.admissions()
+    assert exams.shape == (100, 2) and exams.min() >= 0 and exams.max() <= 100
+    assert admitted.tolist() == make_admissions.is_admitted(exams).tolist()
+    assert make_admissions.is_admitted(np.array([[55, 55], [54, 55], [38, 75], [0, 0]])).tolist() == [1, 0, 0, 0]
+
+
+@pytest.mark.parametrize("name", ["admissions", "houses"])
+def test_tables_are_made_by_their_script(name, tmp_path):
     folder = runtime.COURSE / "data"
-    runpy.run_path(str(shutil.copy(folder / "make_houses.py", tmp_path)), run_name="__main__")
-    assert (tmp_path / "houses.csv").read_bytes() == (folder / "houses.csv").read_bytes()
+    runpy.run_path(str(shutil.copy(folder / f"make_{name}.py", tmp_path)), run_name="__main__")
+    assert (tmp_path / f"{name}.csv").read_bytes() == (folder / f"{name}.csv").read_bytes()
 
 
 BROKEN = [

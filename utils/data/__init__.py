@@ -17,7 +17,7 @@ from utils.data.photographs import photograph
 from utils.data.sets import CIFAR10_CLASSES, FASHION_CLASSES
 
 __all__ = ["CIFAR10_CLASSES", "FASHION_CLASSES", "SAMPLES", "DataError"]
-__all__ += ["cats_vs_dogs", "chelsea", "cifar10", "fashion_mnist", "house_prices", "houses", "mnist"]
+__all__ += ["admissions", "cats_vs_dogs", "chelsea", "cifar10", "fashion_mnist", "house_prices", "houses", "mnist"]
 __all__ += ["my_pictures", "photograph"]
 
 SAMPLES = {file.split(".")[0]: file for file in sets.SHIPPED}
@@ -101,6 +101,16 @@ def houses():
     """
     table = _table("houses.csv")
     return table[:, :3], table[:, 3]
+
+
+def admissions():
+    """100 invented students: points in two exams, float, shape (100, 2), and admitted or not, float, shape (100,).
+
+    Points go from 0 to 100; admitted is 1.0 or 0.0; data/README.md tells the rule behind it.
+    Raises DataError when the file is missing or altered.
+    """
+    table = _table("admissions.csv")
+    return table[:, :2], table[:, 2]
 
 
 def _loaded(dataset, read_sample, mode):

@@ -11,6 +11,7 @@ from utils.data import folders, formats
 from utils.data.fetch import Source
 
 SHIPPED = {
+    "admissions.csv": "37093c29e889d545ca8364b649731e3a6875e8c25bb52f58dc4f036b197a21a0",
     "cats_vs_dogs.zip": "c039117d1cc53abef16f2e60e760d976fad2ddcd97955f2904e8a0c9f161d110",
     "chelsea.jpg": "fc898c685c70f36d349c985193d1121103966bad43aa69cb3d7114cb0430150f",
     "cifar10.zip": "7af87d6f5a0484525f484a3f6e4744276cbc403d7f00c8844611e0493ba2fb2d",
