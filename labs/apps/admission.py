@@ -64,7 +64,7 @@ def score(text):
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number; write it in digits") from None
     if not 0 <= points <= 100:
-        raise argparse.ArgumentTypeError(f"{text} is no exam's score: it should be a number from 0 to 100")
+        raise argparse.ArgumentTypeError(f"{text} is not an exam score: it should be a number from 0 to 100")
     return points
 
 

@@ -49,9 +49,9 @@ def test_answers(trained, run, scores, answer):
 @pytest.mark.parametrize(
     ("scores", "message"),
     [
-        ((130, 75), "argument exam_1: 130 is no exam's score: it should be a number from 0 to 100"),
-        ((38, -1), "argument exam_2: -1 is no exam's score"),
-        ((38, "nan"), "argument exam_2: nan is no exam's score"),
+        ((130, 75), "argument exam_1: 130 is not an exam score: it should be a number from 0 to 100"),
+        ((38, -1), "argument exam_2: -1 is not an exam score"),
+        ((38, "nan"), "argument exam_2: nan is not an exam score"),
         (("much", 75), "argument exam_1: 'much' is not a number; write it in digits"),
     ],
 )
