@@ -89,6 +89,8 @@ def test_residuals_are_bars_or_squares_that_are_square_on_the_page():
     assert [(p.get_width(), p.get_height()) for p in axes.patches] == [(0, 0), (0.25, 1), (0.25, 1), (0.5, 2)]
     with pytest.raises(ValueError, match="residuals='cubes'"):
         plots.fit(X, Y, {"guess": (1, 1)}, residuals="cubes", **NAMES)
+    with pytest.raises(ValueError, match=r"dashed=\['gues'\], but the lines are \['guess'\]"):
+        plots.curves(X, {"guess": Y}, dashed=["gues"], **NAMES)
 
 
 def test_map_and_surface_tell_lowest_place_paths_and_marks():

@@ -34,8 +34,10 @@ def curves(x, values, *, title, xlabel, ylabel, levels=None, marks=None, log=Fal
 
     x: array (n,), shared by all; or None to count from 0
     values: {label: array (n,)}; levels: {label: y} drawn as dashed horizontals; marks: {label: (x, y)} drawn as dots
-    log: True for a logarithmic y axis; dashed: labels whose line is dashed
+    log: True for a logarithmic y axis; dashed: labels whose line is dashed, ValueError for one that has no line
     """
+    if unknown := set(dashed) - set(values):
+        raise ValueError(f"dashed={sorted(unknown)}, but the lines are {list(values)}")
     axes = axes or plt.figure().add_subplot()
     for label, y in values.items():
         axes.plot(range(len(y)) if x is None else x, y, label=label, linestyle="--" if label in dashed else "-")
