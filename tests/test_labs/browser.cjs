@@ -83,7 +83,8 @@ async function move(page, box, said) {
       const row = element.closest(".widget-dropdown, .widget-hbox");
       return row.querySelector(".widget-label").textContent;
     });
-    const found = await follow(page, box, () => menu.selectOption({ index: 2 }));
+    const last = await menu.evaluate((element) => element.options.length - 1);
+    const found = await follow(page, box, () => menu.selectOption({ index: last }));
     said.controls.push({ kind: "menu", name, ...found });
   }
 }
