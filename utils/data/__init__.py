@@ -17,8 +17,8 @@ from utils.data.photographs import photograph
 from utils.data.sets import CIFAR10_CLASSES, FASHION_CLASSES
 
 __all__ = ["CIFAR10_CLASSES", "FASHION_CLASSES", "SAMPLES", "DataError"]
-__all__ += ["admissions", "cats_vs_dogs", "chelsea", "cifar10", "fashion_mnist", "house_prices", "houses", "mnist"]
-__all__ += ["my_pictures", "photograph"]
+__all__ += ["admissions", "cats_vs_dogs", "chelsea", "cifar10", "emails", "fashion_mnist", "house_prices", "houses"]
+__all__ += ["mnist", "mortgages", "my_pictures", "photograph"]
 
 SAMPLES = {file.split(".")[0]: file for file in sets.SHIPPED}
 """The file in data/ that each loader reads in sample mode, as {"mnist": "mnist.zip"}: it has the loader's name."""
@@ -113,6 +113,26 @@ def admissions():
     return table[:, :2], table[:, 2]
 
 
+def emails():
+    """3921 real e-mails of one account, January to March 2012: {column: float array of shape (3921,)}, 21 columns.
+
+    spam is 1.0 or 0.0 and hours the time of arrival, in hours since 2012 began; the others count or tell what the
+    message has, num_char in thousands of characters, number as 0 none, 1 small, 2 big; data/README.md tells each.
+    Raises DataError when the file is missing or altered. Source: D. Diez, R package openintro, GPL 3.
+    """
+    return _columns("emails.csv")
+
+
+def mortgages():
+    """2380 real applications for a mortgage, Boston, 1990: {column: float array of shape (2380,)}, 14 columns.
+
+    deny is 1.0 where the bank refused, else 0.0, and afam 1.0 where the applicant is African-American; pirat, hirat and
+    lvrat are ratios, unemp is in percent; data/README.md tells each.
+    Raises DataError when the file is missing or altered. Source: A. Munnell and others, R package AER, GPL 2 or 3.
+    """
+    return _columns("mortgages.csv")
+
+
 def _loaded(dataset, read_sample, mode):
     """The mode in force, the content of the sample or full set, and the words on where a full set comes from."""
     if mode not in (None, *runtime.MODES):
@@ -134,3 +154,9 @@ def _images(dataset, mode):
 def _table(name):
     """The numbers of a CSV file that ships with the course, without its header line: float, shape (rows, columns)."""
     return np.loadtxt(io.StringIO(samples.shipped(name).decode()), delimiter=",", skiprows=1)
+
+
+def _columns(name):
+    """The same as {name in the header line: column, float, shape (rows,)}."""
+    names = samples.shipped(name).decode().partition("\n")[0].split(",")
+    return dict(zip(names, _table(name).T.copy(), strict=True))

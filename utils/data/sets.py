@@ -15,10 +15,12 @@ SHIPPED = {
     "cats_vs_dogs.zip": "c039117d1cc53abef16f2e60e760d976fad2ddcd97955f2904e8a0c9f161d110",
     "chelsea.jpg": "fc898c685c70f36d349c985193d1121103966bad43aa69cb3d7114cb0430150f",
     "cifar10.zip": "7af87d6f5a0484525f484a3f6e4744276cbc403d7f00c8844611e0493ba2fb2d",
+    "emails.csv": "dfc0e3ff5b0c5120eae1789d19d425bffea7b8a4196d9f9c6985dc55a8c32b59",
     "fashion_mnist.zip": "3789968c5f98261ca8298bfc17745046e49fad2165fd348684a928f1f2c275a9",
     "house_prices.csv": "64811da34a5cf6163ef93e7db85b03086a1ba44ac3eb09dfda15ae977fc5eaca",
     "houses.csv": "f32c7152587dc01bdcaa388e0a19efab9f6f7e4c94c93cfcf6da852b6f2c4a95",
     "mnist.zip": "736dcae8f30945b46126c7dbcd450ec81f1126c9fee967942a664440502965e2",
+    "mortgages.csv": "ce43e16b37a2dbb6a127b8c9199fcb7c90908a3193601459d6c58c5c9e710b88",
 }
 """The SHA-256 of each data file that ships with the course; data/README.md says how each was made."""
 
