@@ -31,7 +31,7 @@ def test_all_labs_begin_with_the_same_setup_cell():
 
 @pytest.mark.parametrize("path", LABS, ids=lambda path: path.stem)
 def test_each_exercise_knows_its_mistakes(path):
-    told = (RECORDS / "exercises" / f"{path.stem}.txt").read_text(encoding="utf-8").split("== ")[1:]
+    told = re.split("^== ", (RECORDS / "exercises" / f"{path.stem}.txt").read_text(encoding="utf-8"), flags=re.M)[1:]
     assert len(told) == len(Lab(path).tagged("exercise"))
     for replay in told:
         assert replay.count("✎") == replay.count("✔") == 1
