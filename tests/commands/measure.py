@@ -9,6 +9,7 @@ How to find what the table tells of a lab stands in its notebook's metadata: `re
 one for the tuned recipe. Each is searched in all that the lab prints, and finds an accuracy, and a time with its unit.
 """
 
+import ast
 import hashlib
 import json
 import math
@@ -95,8 +96,8 @@ def recipes(lab: Lab) -> dict[str, list[str] | None]:
 
 
 def settings(lab: Lab) -> str | None:
-    """A fingerprint of a lab's parameters, those of both data modes; None without parameters."""
-    sources = [code.cell.source for code in lab.tagged("parameters")]
+    """A fingerprint of a lab's parameters in both data modes, whatever their comments; None without parameters."""
+    sources = [ast.unparse(ast.parse(code.cell.source)) for code in lab.tagged("parameters")]
     return hashlib.sha256("\n".join(sources).encode()).hexdigest()[:8] if sources else None
 
 

@@ -62,7 +62,7 @@ def test_settings_change_with_any_parameter(tmp_path):
         return measure.settings(Lab(save(tmp_path / "lab.ipynb", *cells, code("c = 1"))))
 
     assert len({of(), of("a = 1"), of("a = 2"), of("a = 1", "b = 1"), of("b = 1", "a = 1")}) == 5
-    assert of() is None and of("a = 1") == of("a = 1\n")
+    assert of() is None and of("a = 1") == of("a = 1  # of section 2\n")
 
 
 def test_lab_is_measured_and_left_as_it_was(shelf, capsys):
