@@ -5,6 +5,7 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import SimpleNamespace
 
+import matplotlib.pyplot as plt
 import pytest
 from IPython.core.formatters import DisplayFormatter
 from IPython.core.interactiveshell import InteractiveShell
@@ -12,9 +13,28 @@ from matplotlib.figure import Figure
 
 from tests.course.plugin import pytest_configure, pytest_xdist_auto_num_workers, pytest_xdist_make_scheduler
 from utils import plots
+from utils.data.folders import temporary_folder
+from utils.plots import style
 from utils.widgets import shown as showing
 
 __all__ = ["pytest_configure", "pytest_xdist_auto_num_workers", "pytest_xdist_make_scheduler"]
+
+
+@pytest.fixture
+def house_style():
+    with plt.rc_context(style.STYLE):
+        yield
+    plt.close("all")
+
+
+@pytest.fixture
+def temporary(tmp_path, monkeypatch):
+    """The labs' temporary folder stands in the test's own."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    temporary_folder.cache_clear()
+    yield
+    temporary_folder().cleanup()
+    temporary_folder.cache_clear()
 
 
 @pytest.fixture

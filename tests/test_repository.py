@@ -73,13 +73,12 @@ def test_imports_go_one_way():
 
 
 def test_a_wrong_import_is_seen(tmp_path):
-    sources = {
-        "utils/plots.py": "from utils import runtime, data\nfrom utils.checks import claim",
-        "utils/checks.py": "def f():\n    from . import widgets",
-        "utils/data/sets.py": "import utils.data.files\nfrom .. import plots\nfrom ..runtime import COURSE",
-        "tests/course/lab.py": "import os.path, tests.commands.execute",
-    }
-    for name, source in sources.items():
+    for name, source in (
+        ("utils/plots.py", "from utils import runtime, data\nfrom utils.checks import claim"),
+        ("utils/checks.py", "def f():\n    from . import widgets"),
+        ("utils/data/sets.py", "import utils.data.files\nfrom .. import plots\nfrom ..runtime import COURSE"),
+        ("tests/course/lab.py", "import os.path, tests.commands.execute"),
+    ):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(source, encoding="utf-8")
     wrong = ["course imports tests.commands", "checks imports utils.widgets"]
@@ -154,9 +153,7 @@ def test_an_environment_is_made_everywhere_as_the_readme_says():
     assert [name for line in lines for name in line.split() if not (COURSE / name).exists()] == []
 
 
-@pytest.mark.parametrize(
-    "text", [README, CONTRIBUTING, *WORKFLOWS.values()], ids=["README", "CONTRIBUTING", *WORKFLOWS]
-)
+@pytest.mark.parametrize("text", [README, CONTRIBUTING, *WORKFLOWS.values()], ids=["README", "GUIDE", *WORKFLOWS])
 def test_commands_and_files_that_are_named_exist(text):
     for name in re.findall(r"-m tests (\w+)", text):
         assert (COURSE / "tests" / "commands" / f"{name}.py").is_file(), name

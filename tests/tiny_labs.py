@@ -1,21 +1,21 @@
 """One builder of tiny labs for all tests: single cells, and a whole lab that keeps every rule and runs in a second."""
 
+import os
 import shutil
+import subprocess
 from pathlib import Path
 
 import nbformat
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from nbformat.v4 import new_code_cell, new_notebook, new_output
+from nbformat.v4 import new_markdown_cell as markdown
 
+from tests.commands.mutants import AWAY
 from tests.course.lab import COURSE, FOLDED, Lab, labs, normalise, text_of
 
 FULL_CARD = "# T\n\n| | |\n|---|---|\n| **Time** | at most 45 seconds to run |\n"
 FULL_CARD += "| **Hardware and data** | `LABS_DATA=full` |"
 ALT = "Line chart of the loss: it falls from 3.1 to 0.25."
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGP4DwABAQEAsJ0gJwAAAABJRU5ErkJggg==\n"
-
-
-def markdown(source):
-    return new_markdown_cell(source)
 
 
 def code(source, *outputs, tags=(), count=None, **metadata):
@@ -53,23 +53,18 @@ def save(path: Path, *cells, run=True) -> Path:
 
 def exercise(name, number, factor):
     """The cells of one exercise: multiply by a factor."""
+    solution = f"# @title Solution {number}\ndef solution_{name}(x):\n    return {factor} * x"
     check = f"""# @title Check {number}
 cases = [((1.0,), {factor}.0), ((2.0,), {2 * factor}.0)]
 mistakes = [(lambda x: x + {factor}, "Multiply, do not add."), (lambda x: x, "That is x itself.")]
 {name}_used = checks.exercise({name}, solution_{name}, cases, mistakes)"""
+    said = f"✎ {name}: not written yet. The lab goes on with its own version.\n"
     return [
         markdown(f"### Exercise {number}: {name}"),
         code(f"def {name}(x):\n    raise NotImplementedError", tags=["exercise"]),
         markdown("<details><summary>Hint</summary>\n\nMultiply.\n\n</details>"),
-        code(
-            f"# @title Solution {number}\ndef solution_{name}(x):\n    return {factor} * x", tags=["solution"], **FOLDED
-        ),
-        code(
-            check,
-            printed(f"✎ {name}: not written yet. The lab goes on with its own version.\n"),
-            tags=["check"],
-            **FOLDED,
-        ),
+        code(solution, tags=["solution"], **FOLDED),
+        code(check, printed(said), tags=["check"], **FOLDED),
     ]
 
 
@@ -86,35 +81,36 @@ def whole_lab(number="99"):
             "| **Hardware and data** | any laptop; eight houses in `data/house_prices.csv` |"
         ),
         code(setup.source, *setup.outputs, tags=["setup"], **FOLDED),
-        code("import numpy as np\n\nfrom utils import checks, data, plots, widgets"),
+        code("from utils import checks, data, plots, widgets"),
         code("factor = 2.0  # of the line", tags=["parameters"]),
         markdown("## 1. A line\n\nA ***line*** doubles. *Predict*: twice three quarters? It is 1.5."),
-        code(
-            "sizes, prices = data.house_prices()\nprint(f'{len(sizes)} houses, {factor * 0.75:.1f}')",
-            printed("8 houses, 1.5\n"),
-        ),
+        code("print(f'{len(data.house_prices()[0])} houses, {factor * 0.75:.1f}')", printed("8 houses, 1.5\n")),
         code("checks.claim('twice', factor * 0.5, equals=1)", printed("✔ twice: 1 (exactly 1)\n")),
-        code(
-            "axes = plots.curves(None, {'line': factor * np.arange(3)}, title='It rises', xlabel='x', ylabel='y')",
-            figure(),
-        ),
-        code(
-            "def draw(axes, slope):\n    axes.plot([0, slope])\n\n\n"
-            "explorer = widgets.explore(draw, [{'slope': 1}, {'slope': 2}], slope=(0, 3, 1))"
-        ),
+        code("axes = plots.curves(None, {'line': [0, factor]}, title='It rises', xlabel='x', ylabel='y')", figure()),
+        code("explorer = widgets.explore(lambda axes, a: axes.plot([0, a]), [{'a': 1}, {'a': 2}], a=(0, 3, 1))"),
         markdown("## Exercises"),
         *exercise("double", 1, 2),
         *exercise("triple", 2, 3),
         markdown("## Change one thing\n\nThe factor.\n\n## When it goes wrong\n\nIt does not."),
-        markdown(
-            "## What you learned\n\nA ***line*** doubles.\n\n| Name | Formula |\n|---|---|\n| line | $y = 2x$ |\n\n"
-            "Here $x$ is a number."
-        ),
+        markdown("## What you learned\n\nA ***line*** doubles.\n\n| Name | Formula |\n|---|---|\n| line | $y = 2x$ |"),
         markdown("## References\n\n1. None.\n\nBack: [the first lab](" + labs()[0].name + ")"),
     ]
 
 
 def copy_of_course(folder: Path) -> Path:
     """A copy of the course without its history and caches, in which commands and labs run."""
-    away = (".git", ".venv", "__pycache__", ".ipynb_checkpoints", ".pytest_cache", ".ruff_cache", "cache")
-    return Path(shutil.copytree(COURSE, folder / "course", ignore=shutil.ignore_patterns(*away)))
+    return Path(shutil.copytree(COURSE, folder / "course", ignore=shutil.ignore_patterns(*AWAY)))
+
+
+def committed(folder: Path) -> Path:
+    """The folder, made a repository of git with all that it holds."""
+    who = ["-c", "user.name=anyone", "-c", "user.email=anyone@localhost", "-c", "commit.gpgsign=false"]
+    for command in (["init"], ["add", "--all"], [*who, "commit", "--message=The course"]):
+        subprocess.run(["git", *command], cwd=folder, check=True, capture_output=True)
+    return folder
+
+
+def environment(**more: str) -> dict[str, str]:
+    """The variables of a process that sees nothing of the run of pytest that starts it."""
+    own = ("PYTEST", "PYTHONPATH", "LABS_")
+    return {name: value for name, value in os.environ.items() if not name.startswith(own)} | more

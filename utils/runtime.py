@@ -21,14 +21,8 @@ NEWEST_PYTHON = (3, 14)
 MODES = {"sample": "ships with the course", "full": "fetched once, then kept"}
 _chosen_mode = None
 
-KERAS = {
-    "dtype_policy": "float32",
-    "epsilon": 1e-7,
-    "floatx": "float32",
-    "image_data_format": "channels_last",
-    "max_epochs": None,
-    "max_steps_per_epoch": None,
-}
+KERAS = {"dtype_policy": "float32", "epsilon": 1e-7, "floatx": "float32", "image_data_format": "channels_last"}
+KERAS |= {"max_epochs": None, "max_steps_per_epoch": None}
 """What setup() sets in keras.config, where keras.json, the environment or another cell may have said otherwise."""
 
 reported = []

@@ -61,18 +61,8 @@ def checked(text: str) -> str:
     return match[1]
 
 
-def row(name: str, where: str) -> str:
-    """The line of the card, with a badge, of the lab in the file `name`."""
-    link = f"{COLAB}/github/{where.removeprefix('https://github.com/')}/blob/{BRANCH}/labs/{name}"
-    return f"| **In Colab** | [![Open in Colab]({COLAB}/assets/colab-badge.svg)]({link}) |"
-
-
 def text_with(path: Path, where: str) -> str:
-    """The text of the lab's file with the address in it, or without any; outputs stay as they are.
-
-    Raises:
-        ValueError: it has no card or no setup cell.
-    """
+    """The text of a lab's file with the address in it, or without any. ValueError: it has no card or no setup cell."""
     lab = Lab(path)
     cells = lab.notebook.cells = [cell for cell in lab.notebook.cells if "colab" not in cell.metadata.get("tags", [])]
     cells[0].source = _IN_CARD.sub("", cells[0].source)
@@ -80,7 +70,9 @@ def text_with(path: Path, where: str) -> str:
         raise ValueError(f"{path}: its first cell has no card that the address could go into")
     ran = lab.setup.cell.execution_count is not None
     if where:
-        cells[0].source = f"{cells[0].source[: rows.end()]}\n{row(path.name, where)}{cells[0].source[rows.end() :]}"
+        link = f"{COLAB}/github/{where.removeprefix('https://github.com/')}/blob/{BRANCH}/labs/{path.name}"
+        row = f"| **In Colab** | [![Open in Colab]({COLAB}/assets/colab-badge.svg)]({link}) |"
+        cells[0].source = f"{cells[0].source[: rows.end()]}\n{row}{cells[0].source[rows.end() :]}"
         clone = new_code_cell(CLONE.replace("ADDRESS", where), id="colab", metadata=FOLDED | {"tags": ["colab"]})
         cells.insert(lab.setup.place, clone)
     for number, cell in enumerate((cell for cell in cells if cell.cell_type == "code"), 1):

@@ -40,7 +40,8 @@ def main(options):
         raise ValueError(f"{folder} has content: name another folder, or write over files of the same name: --force")
     for path in options.labs:
         lab = Lab(path)
-        if broken := [*exercises_are_complete(lab), *(f"{code} is packed" for code in lab.code if _is_packed(code))]:
+        packed_cells = [code for code in lab.code if unpacked(code.cell.source) != code.cell.source]
+        if broken := [*exercises_are_complete(lab), *(f"{code} is packed" for code in packed_cells)]:
             raise ValueError(f"{path}: {'; '.join(broken)}")
         students = student(lab, options.without_outputs, options.without_answers)
         for name, notebook in (("student", students), ("teacher", teacher(lab))):
@@ -85,13 +86,8 @@ def teacher(lab: Lab) -> NotebookNode:
         raise ValueError(f"{lab.path}: {len(stubs)} exercises, but {len(titles)} headings like `### Exercise 1: ...`")
     for title, stub, solution in zip(titles, stubs, solutions):
         names = ", ".join(f"`{name}`" for name in sorted(defined(stub.cell.source)))
-        lines.append(
-            f"| [{title}](#{title.replace('`', '').replace(' ', '-')}) | {names} | code cell {solution.number} |"
-        )
+        anchor = title.replace("`", "").replace(" ", "-")
+        lines.append(f"| [{title}](#{anchor}) | {names} | code cell {solution.number} |")
         notebook.cells[solution.place].metadata = nbformat.from_dict({"tags": solution.tags})
     notebook.cells.insert(0, nbformat.v4.new_markdown_cell("\n".join(lines), id="teacher"))
     return notebook
-
-
-def _is_packed(code):
-    return unpacked(code.cell.source) != code.cell.source

@@ -30,21 +30,13 @@ def main(options):
     for path in options.labs:
         print(f"{path}: ", end="", flush=True)
         print("executed and stored" if execute(path) else "executed, its outputs are as they were")
-    return 0
 
 
 def execute(path: Path) -> bool:
     """Executes a lab in a fresh kernel and stores it in normal form, with what else is stored of it.
 
     All outputs are those of one run. Where nothing but the clock differs, the stored ones stay, so that executing an
-    unchanged lab again changes nothing in its file.
-
-    Returns:
-        Whether the file changed.
-
-    Raises:
-        ValueError: the file is not a notebook.
-        CellStopped: a cell did not reach its end; the file is as it was.
+    unchanged lab again changes nothing in its file. Returns whether it changed. CellStopped: it is as it was.
     """
     lab, outputs = Lab(path), []
     normalise(lab.notebook)

@@ -34,11 +34,8 @@ RUNS_ON = re.compile(r", Keras (\S+) on (\w+).*\nDevice: (.*?)\. Seed")
 def run(path: Path, mode: str, compared: bool = False, limit: float | None = None) -> Run:
     """Runs a lab on these data in a process of its own.
 
-    compared: whether its outputs must be those that are stored
-    limit: seconds that it may take; None for no limit
-
-    Raises:
-        ValueError: the lab stopped, was stopped, gave other outputs, or did not even begin.
+    compared: whether its outputs must be those that are stored; limit: seconds that it may take, None for no limit
+    ValueError: the lab stopped, was stopped, gave other outputs, or did not even begin.
     """
     plugin = ["--noconftest", "-p", "tests.course.plugin", "-p", "no:cacheprovider", "-c", "pyproject.toml"]
     command = [sys.executable, "-m", "pytest", *plugin, "-q", "-n", "0", *([] if compared else ["--nbval-lax"])]
@@ -68,8 +65,7 @@ def record(done: Run) -> dict:
     plain, tuned: what each recipe of the lab reached and took, as printed: (accuracy, time); None without recipes
     settings: which parameters it ran with, as `settings` tells them
 
-    Raises:
-        ValueError: the lab does not print what it runs on, or its recipes otherwise than its metadata say.
+    ValueError: the lab does not print what it runs on, or its recipes otherwise than its metadata say.
     """
     if not (told := RUNS_ON.search(done.setup)):
         raise ValueError(f"the setup cell of {done.lab.path.name} does not say what it runs on")

@@ -31,13 +31,9 @@ NAME = re.compile(r"\bchecks\.(?:claim|agree)\(\s*f?([\"'])(.+?)\1")
 class Run:
     """What the plugin recorded of a lab.
 
-    Attributes:
-        lab: The executed notebook; cells that did not run have no outputs and no execution count.
-        took: "stopped", which says which cell stopped and why, and is empty if none did; then also
-            seconds of the clock, cpu_seconds, and megabytes at most.
-
-    Raises:
-        OSError, ValueError: it is not there, or no such record.
+    lab: the executed notebook; cells that did not run have no outputs and no execution count
+    took: "stopped", which says which cell stopped and why, and is empty if none did; then also seconds of the clock,
+        cpu_seconds, and megabytes at most
     """
 
     def __init__(self, path: Path):
@@ -106,9 +102,8 @@ def claims(code: CodeCell) -> Iterator[tuple[str, str]]:
 
 def page(runs: list[Run]) -> str:
     """The report as an HTML page."""
-    template = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(
-        TEMPLATE.read_text(encoding="utf-8")
-    )
+    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
     missing = {path.stem for path in labs()} - {run.lab.path.stem for run in runs}
     states = Counter(state for run in runs for state, _ in run.claims)
     return template.render(runs=runs, states=states, missing=sorted(missing), infinite=math.inf) + "\n"
@@ -124,9 +119,8 @@ def main(options):
         raise ValueError(f"{options.folder} holds no recorded lab: pytest --record={options.folder} puts them there")
     runs = [Run(path) for path in paths]
     for run in runs:
-        took = ", ".join(
-            f"{amount:.0f} {name.replace('_', '-')}" for name, amount in run.took.items() if name != "stopped"
-        )
+        amounts = [(name.replace("_", "-"), amount) for name, amount in run.took.items() if name != "stopped"]
+        took = ", ".join(f"{amount:.0f} {name}" for name, amount in amounts)
         print(f"{run.lab.path.stem}: {run.verdict}, {took or run.took['stopped']}")
     write(options.folder / "index.html", page(runs))
     print(f"The report is {options.folder / 'index.html'}")

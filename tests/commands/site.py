@@ -38,10 +38,8 @@ def main(options):
     if other := foreign(folder):
         raise ValueError(f"{folder} holds {other[0]}, which this command did not write: name an empty or new folder")
     if missing := [name for name in NEEDED if not find_spec(name)]:
-        raise ValueError(
-            f"{', '.join(missing)} missing: in an environment of its own, with Python 3.12 or newer, "
-            "python -m pip install -r .github/site-requirements.txt"
-        )
+        cure = "with Python 3.12 or newer, python -m pip install -r .github/site-requirements.txt"
+        raise ValueError(f"{', '.join(missing)} missing: in an environment of its own, {cure}")
     build(folder)
     print(f"{options.folder / 'index.html'}: open it in a browser")
 
@@ -55,11 +53,7 @@ def foreign(folder: Path) -> list[str]:
 
 
 def build(folder: Path):
-    """Makes the site in a folder that holds nothing else.
-
-    Raises:
-        ValueError: a page has a fault; the folder stays as it was.
-    """
+    """Makes the site in a folder that holds nothing else; with a ValueError it stays as it was: a page has a fault."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".site-") as name:
         sources, trees, pages = (Path(name, part) for part in ("sources", "trees", "pages"))

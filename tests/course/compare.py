@@ -60,35 +60,25 @@ _SETUP_REPORT = re.compile(
     r"^Python \d[\w.+-]*, TensorFlow \d[\w.+-]*, Keras \d[\w.+-]* on \w+, NumPy \d[\w.+-]*\nDevice: .+?(\. Seed)", re.M
 )
 _CLAIM = re.compile(r"^(✔ .*: ).* \((?=at least |at most |exactly |[^()]* give or take )")
-_SHAPE = re.compile(
-    r" (?:x [0-9]|x $|(?:colour )?pictures|pixels|rows|columns|in a row|panels|points|bars|values|parts)"
-)
+_SHAPE = re.compile(r" (?:x [0-9]|x $|(colour )?pictures|pixels|rows|columns|in a row|panels|points|bars|values|parts)")
 _TAG = re.compile(r"(tolerance|rtol|counts|figure)-([0-9]+(?:\.[0-9]+)?(?:e-?[0-9]+)?)")
 _FIELDS = {"tolerance": "absolute", "rtol": "relative", "counts": "counts", "figure": "figure"}
 
 
 @dataclass(frozen=True)
 class Tolerance:
-    """How far a cell's outputs may be from the stored ones.
+    """How far a cell's outputs may be from the stored ones."""
 
-    Attributes:
-        absolute: Of a number with a point or an exponent.
-        relative: Of such a number, to the stored one. Of the two tolerances the wider one counts.
-        counts: Of a whole number; a training moves what it counts.
-        figure: Share of a picture's ink that may be out of place, between 0 and 1; at 0 pictures must be identical.
-    """
-
-    absolute: Decimal = Decimal(0)
-    relative: Decimal = Decimal("1e-5")
-    counts: Decimal = Decimal(0)
-    figure: float = FIGURE
+    absolute: Decimal = Decimal(0)  # of a number with a point or an exponent
+    relative: Decimal = Decimal("1e-5")  # of such a number, to the stored one; the wider of the two counts
+    counts: Decimal = Decimal(0)  # of a whole number; a training moves what it counts
+    figure: float = FIGURE  # the share of a picture's ink that may be out of place; at 0 pictures must be identical
 
     @classmethod
     def from_tags(cls, tags: Iterable[str]) -> "Tolerance":
         """Reads `tolerance-0.02` (absolute), `rtol-0.05` (relative), `counts-2` and `figure-0.3` (share of ink).
 
-        Raises:
-            ValueError: a tag that is none of these nor one of ROLES, or a number that makes no sense.
+        ValueError: a tag that is none of these nor one of ROLES, or a number that makes no sense.
         """
         if not isinstance(tags, Sequence) or isinstance(tags, str):
             raise ValueError(f"tags must be a list, not {tags!r}")
@@ -133,16 +123,7 @@ def numbers(text: str) -> list[str]:
 
 
 def differences(expected: Sequence[Mapping], got: Sequence[Mapping], tolerance: Tolerance) -> list[str]:
-    """Says, for people, where a cell's outputs differ from the stored ones.
-
-    Args:
-        expected: The stored outputs, in nbformat's form.
-        got: Those of this run.
-        tolerance: What the cell allows.
-
-    Returns:
-        One text of a few lines per difference; none if the outputs are equal.
-    """
+    """Says where a cell's outputs, in nbformat's form, differ from those expected: a few lines per difference."""
     expected, got = _views(expected), _views(got)
     expected_keys, got_keys = [tuple(view) for view in expected], [tuple(view) for view in got]
     if expected_keys != got_keys:
@@ -214,11 +195,8 @@ def _masked(text: str) -> str:
 def _text_gap(expected: str, got: str, tolerance: Tolerance) -> str | None:
     expected, got = (_masked(text).rstrip("\n").split("\n") for text in (expected, got))
     expected_tokens, got_tokens = ([_TOKEN.split(line) for line in lines] for lines in (expected, got))
-    pairs = [
-        pair
-        for lines in zip(expected_tokens, got_tokens, strict=False)
-        for pair in zip(*(line[1::2] for line in lines), strict=False)
-    ]
+    both = [[line[1::2] for line in lines] for lines in zip(expected_tokens, got_tokens)]
+    pairs = [pair for lines in both for pair in zip(*lines)]
     moved = any(not a.startswith("~") and not b.startswith("~") and value(a) != value(b) for a, b in pairs)
     fold = any(len(a) != len(b) for a, b in pairs)
     found = []
@@ -296,11 +274,7 @@ def frames(image: Image.Image) -> Iterator[Image.Image]:
 
 
 def ink_distance(expected: str, got: str) -> float:
-    """The share of ink by which two pictures, as base64, differ; 0 if they are equal, 1 if nothing of them is.
-
-    Raises:
-        ValueError, OSError, UnidentifiedImageError: not a picture.
-    """
+    """The share of ink by which two pictures, as base64, differ; 0 if they are equal, 1 if nothing of them is."""
     return max(_ink_gaps(_opened(expected), _opened(got)))
 
 
@@ -326,9 +300,8 @@ def _ink_gap(expected: Image.Image, got: Image.Image, tolerance: Tolerance) -> s
     for number, distance in enumerate(_ink_gaps(expected, got), 1):
         if distance > tolerance.figure:
             where = f" in its frame {number}" if getattr(expected, "n_frames", 1) > 1 else ""
-            return (
-                f"the picture differs: {distance:.3f} of the ink is out of place{where}, tolerance {tolerance.figure:g}"
-            )
+            told = f"{distance:.3f} of the ink is out of place{where}, tolerance {tolerance.figure:g}"
+            return f"the picture differs: {told}"
     return None
 
 

@@ -95,18 +95,11 @@ def list_fonts():
 @contextlib.contextmanager
 def kernel_environment():
     """Within it, os.environ is what a lab's kernel inherits."""
-    folder = settings_folder()
-    names = {
-        "IPYTHONDIR": "ipython",
-        "JUPYTER_CONFIG_DIR": "jupyter-config",
-        "JUPYTER_DATA_DIR": "jupyter-data",
-        "JUPYTER_RUNTIME_DIR": "jupyter-runtime",
-        "KERAS_HOME": "keras",
-        "MPLCONFIGDIR": "matplotlib",
-    }
+    names = ("IPYTHONDIR", "KERAS_HOME", "MPLCONFIGDIR")
+    names += ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR")
     # ipykernel reads this variable: set, it leaves alone what processes write past Python's sys.stdout and sys.stderr,
     # which would otherwise arrive late and cut differently in every run.
-    values = {"PYTEST_CURRENT_TEST": "labs"} | {name: str(folder / part) for name, part in names.items()}
+    values = {"PYTEST_CURRENT_TEST": "labs"} | {name: str(settings_folder() / name) for name in names}
     with mock.patch.dict(os.environ, values):
         for name in USER_SETTINGS:
             os.environ.pop(name, None)
@@ -114,21 +107,13 @@ def kernel_environment():
 
 
 class LabKernel:
-    """The running kernel of one lab. Use it in a `with`, or call `stop`.
+    """The running kernel of one lab, whose notebook is copied, not changed. Use it in a `with`, or call `stop`.
 
-    Args:
-        lab: Its notebook is copied, not changed.
-        folder: Where the kernel works; the lab's own folder by default.
-        cell_timeout: Seconds that one cell may take; None for no limit.
-        startup_timeout: Seconds until the kernel must answer.
-
-    Raises:
-        RuntimeError: the kernel does not start.
+    It works in `folder`, by default the lab's own; a cell may take `cell_timeout` seconds, None for no limit, and the
+    kernel `startup_timeout` until it answers. RuntimeError: it does not start.
     """
 
-    def __init__(
-        self, lab: Lab, folder: Path | None = None, cell_timeout: float | None = None, startup_timeout: float = 60
-    ):
+    def __init__(self, lab: Lab, folder: Path | None = None, cell_timeout=None, startup_timeout=60.0):
         self.lab = lab
         self.cell_timeout = cell_timeout
         self.log = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115 (open as long as the kernel runs)
@@ -154,8 +139,7 @@ class LabKernel:
     def run(self, code: CodeCell) -> list[NotebookNode]:
         """Runs a code cell of the lab and returns its outputs in normal form.
 
-        Raises:
-            CellStopped: the cell raised an error or took too long, or the kernel died.
+        CellStopped: the cell raised an error or took too long, or the kernel died.
         """
         outputs = self._run(self.client.nb.cells[code.place], code.place)
         if "setup" in code.tags and self.lab.tagged("check"):
@@ -163,11 +147,7 @@ class LabKernel:
         return outputs
 
     def ask(self, source: str) -> str:
-        """Runs code that is not the lab's, unseen by its history, and returns what it printed.
-
-        Raises:
-            CellStopped: as for `run`.
-        """
+        """Runs code that is not the lab's, unseen by its history, and returns what it printed."""
         self.client.nb.cells.append(new_code_cell(source))
         try:
             outputs = self._run(self.client.nb.cells[-1], len(self.client.nb.cells) - 1, store_history=False)
@@ -217,11 +197,7 @@ def _readable(log: str) -> str:
 
 
 def run(lab: Lab, folder: Path | None = None) -> Iterator[tuple[CodeCell, list[NotebookNode]]]:
-    """Runs a lab in a fresh kernel: each code cell, and its outputs in normal form.
-
-    Raises:
-        CellStopped: a cell did not reach its end; the message names it.
-    """
+    """Runs a lab in a fresh kernel: each code cell, and its outputs in normal form. CellStopped names its cell."""
     with LabKernel(lab, folder) as kernel:
         for code in lab.code:
             try:

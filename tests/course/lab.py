@@ -22,10 +22,8 @@ LABS = COURSE / "labs"
 RECORDS = COURSE / "tests" / "records"
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
-METADATA = {
-    "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
-    "language_info": {"name": "python"},
-}
+METADATA = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}}
+METADATA |= {"language_info": {"name": "python"}}
 FOLDED = {"cellView": "form", "jupyter": {"source_hidden": True}}  # a cell's metadata, in Colab and in Jupyter
 _CELL_ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 _CARD = re.compile(r"^\| \*\*(.+?)\*\* \| (.*) \|$", re.M)
@@ -75,11 +73,7 @@ class Section:
 
 
 class Lab:
-    """A notebook as its file stores it.
-
-    Raises:
-        ValueError: the file is not a notebook of format 4.
-    """
+    """A notebook as its file stores it. Raises ValueError for a file that is not a notebook of format 4."""
 
     def __init__(self, path: Path):
         self.path = Path(path)
@@ -114,10 +108,7 @@ class Lab:
         return dict(_CARD.findall(self.notebook.cells[0].source)) if self.notebook.cells else {}
 
     def limits(self, mode: str) -> float | None:
-        """Seconds that it may take to run on two cores, as its card says; None where the card does not say.
-
-        mode: of the data, "sample" or "full"
-        """
+        """Seconds that it may take on two cores with "sample" or "full" data; None where its card does not say."""
         found = re.search(_LIMITS[mode], self.card.get("Time", ""))
         return float(found[1]) if found else None
 
@@ -128,7 +119,8 @@ class Lab:
 
     def headings(self) -> list[tuple[int, str]]:
         """(level, text) of each heading, in order."""
-        return [heading for tokens in self.markdown for heading in headings(tokens)]
+        pairs = [pair for tokens in self.markdown for pair in pairwise(tokens)]
+        return [(int(one.tag[1]), two.content) for one, two in pairs if one.type == "heading_open"]
 
     def sections(self) -> list[Section]:
         """The lab's sections but its References."""
@@ -156,11 +148,6 @@ def labs() -> list[Path]:
 def parsed(markdown: str) -> list[Token]:
     """The tokens of a Markdown text."""
     return MARKDOWN.parse(markdown)
-
-
-def headings(tokens: Sequence[Token]) -> list[tuple[int, str]]:
-    """(level, text) of each heading."""
-    return [(int(one.tag[1]), two.content) for one, two in pairwise(tokens) if one.type == "heading_open"]
 
 
 def links(tokens: Iterable[Token]) -> Iterator[tuple[str, str, str]]:
@@ -199,11 +186,7 @@ def text_of_output(output: NotebookNode) -> str:
 
 
 def read(path: Path) -> NotebookNode:
-    """The notebook in a file, as it stands: nothing is repaired.
-
-    Raises:
-        ValueError: the file is not a notebook of format 4.
-    """
+    """The notebook in a file, as it stands. Raises ValueError for a file that is not a notebook of format 4."""
     try:
         text = path.read_text(encoding="utf-8")
         content = json.loads(text)
@@ -221,10 +204,7 @@ def normalise(notebook: NotebookNode) -> NotebookNode:
     Python 3 kernel, the lab's recipes, and of a cell its tags, its folding (jupyter.source_hidden, cellView) and its
     drift (what was measured of how far its numbers move); stable cell ids; no white space at the end of a line of
     source or printed text; neighbouring pieces of one stream joined, and a progress line in its final state; no live
-    widgets (a stored view without its model shows as an error).
-
-    Raises:
-        nbformat.ValidationError: it is not a valid notebook even then.
+    widgets (a stored view without its model shows as an error). nbformat.ValidationError: it is not valid even then.
     """
     recipes = {key: notebook.metadata[key] for key in ("recipes",) if notebook.metadata.get(key)}
     notebook.update(nbformat=4, nbformat_minor=5, metadata=nbformat.from_dict(METADATA | recipes))
@@ -275,13 +255,10 @@ def final_state(text: str) -> str:
 
 
 def _without_erased(text: str) -> str:
-    kept = []
+    kept = ""
     for character in text:
-        if character != "\b":
-            kept.append(character)
-        elif kept:
-            kept.pop()
-    return "".join(kept)
+        kept = kept[:-1] if character == "\b" else kept + character
+    return kept
 
 
 def _cell_metadata(metadata: dict) -> dict:

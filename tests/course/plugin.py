@@ -36,11 +36,8 @@ def pytest_configure(config):
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collect_file(file_path, parent):
-    collected = yield
-    return [
-        LabFile.from_parent(parent, path=file_path) if isinstance(collector, IPyNbFile) else collector
-        for collector in collected
-    ]
+    found = yield
+    return [LabFile.from_parent(parent, path=file_path) if isinstance(one, IPyNbFile) else one for one in found]
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -89,15 +86,8 @@ class LabFile(IPyNbFile):
             except ValueError as error:
                 problems.append(f"{self.path.name}, {code}: {error}")
                 continue
-            yield LabCell.from_parent(
-                self,
-                name=f"Cell {code.number}",
-                cell_num=code.number,
-                cell=code.cell,
-                options={"check": self.compare_outputs},
-                code=code,
-                tolerance=tolerance,
-            )
+            own = {"cell_num": code.number, "cell": code.cell, "options": {"check": self.compare_outputs}}
+            yield LabCell.from_parent(self, name=f"Cell {code.number}", code=code, tolerance=tolerance, **own)
         if problems:
             raise self.CollectError("\n".join(problems))
         if self.transcript.parent.is_dir() and self.lab.tagged("check") and self.compare_outputs:
@@ -127,8 +117,7 @@ class LabFile(IPyNbFile):
     def run(self, code: CodeCell) -> list[nbformat.NotebookNode]:
         """The outputs of a code cell. Cells before it that have not run yet, because they were not selected, run first.
 
-        Raises:
-            CellStopped: this cell or one before it did not reach its end; `self.stopped` is that cell.
+        CellStopped: this cell or one before it did not reach its end; `self.stopped` is that cell.
         """
         for earlier in self.lab.code[len(self.outputs) : code.number]:
             try:
@@ -207,14 +196,9 @@ class Exercises(pytest.Item):
         said = self.parent.kernel.exercises()
         stored = self.parent.transcript
         if not stored.is_file() or stored.read_text(encoding="utf-8") != said:
-            pytest.fail(
-                f"{stored.name} in tests/records/exercises is not what the checks say: "
-                f"execute the lab (python -m tests execute {self.path.name}) and read it\n{said}",
-                pytrace=False,
-            )
-
-    def repr_failure(self, excinfo):
-        return pytest.Item.repr_failure(self, excinfo)
+            cure = f"execute the lab (python -m tests execute {self.path.name}) and read it"
+            message = f"{stored.name} in tests/records/exercises is not what the checks say: {cure}\n{said}"
+            pytest.fail(message, pytrace=False)
 
     def reportinfo(self):
         return self.path, 0, f"{self.path.name}, exercises"

@@ -32,11 +32,7 @@ class Term(NamedTuple):
 
 
 def write(folder: Path):
-    """Writes the site's sources into a folder, each file of the course at its path in the course.
-
-    Raises:
-        ValueError: a lab's card sends to a lab that is not before it.
-    """
+    """Writes the site's sources, each file at its path in the course. ValueError: a card sends to no lab before it."""
     course = [Lab(path) for path in labs()]
     files = with_linked([COURSE / "README.md", *labs()])
     for path in files:
@@ -177,15 +173,11 @@ def _meaning(sentences: Sequence[str], number: int, following: str) -> str:
     """A sentence; with the one before or after it, or the formula that follows, where it says nothing alone."""
     first = number - 1 if number and re.match(r"(That|Th[ei]se?|It|They)\b", sentences[number]) else number
     last = number + 1 if sentences[number].endswith(".***") else number
-    meaning = _plain(" ".join(sentences[first : last + 1]))
+    meaning = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", " ".join(" ".join(sentences[first : last + 1]).split()))
+    meaning = meaning.replace("***", "**")  # links are words, and nothing marks a definition
     if meaning[-1] not in ".!?" and following.startswith("$$"):
         return f"{meaning}\n\n{following}"
     return re.sub(r"(?<=\w)(\**)$|[:;,]$", r"\1.", meaning)
-
-
-def _plain(text: str) -> str:
-    """Text in one line, with links turned into their words, and no mark of a definition."""
-    return re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", " ".join(text.split())).replace("***", "**")
 
 
 def formula_sheet(course: Iterable[Lab]) -> str:

@@ -1,40 +1,28 @@
 """Drift is what a lab's outputs do when only chance or rounding differs."""
 
-import base64
-import io
-
 import pytest
 from PIL import Image, ImageOps
 
 from tests.__main__ import main
 from tests.commands import drift
 from tests.course.lab import COURSE
+from tests.test_course.test_compare import encoded
 from tests.tiny_labs import code, figure, printed, save
 
 SETUP = code("from utils import checks, runtime\nruntime.set_seed(0)\nimport keras\nimport numpy as np", tags=["setup"])
 
 
-@pytest.mark.parametrize(
-    ("stored", "got", "gaps"),
-    [
+def test_largest_gaps():
+    for stored, got, gaps in [
         (printed("a 10.0, b 0.5, 7 of 9"), [printed("a 10.2, b 0.4, 4 of 9")], (0.2, 0.2, 3, 0)),
         (printed("loss 0.0, ~1.5 s"), [printed("loss 0.1, ~9.5 s")], (0.1, 0, 0, 0)),
         (figure("mean 4.0 of 3"), [figure("mean 5.0 of 2")], (1, 0.25, 1, 0)),
         (printed("a 1.0"), [], None),
         (printed("a 1.0"), [figure("a 1.0")], None),
-    ],
-)
-def test_largest_gaps(stored, got, gaps):
-    assert drift.gaps([stored], got) == (pytest.approx(gaps) if gaps else "other outputs")
-
-
-def test_a_picture_that_lost_all_its_ink():
-    def picture(colour):
-        file = io.BytesIO()
-        ImageOps.expand(Image.new("L", (10, 40), colour), 9, "white").save(file, "PNG")
-        return figure(content=base64.b64encode(file.getvalue()).decode())
-
-    assert drift.gaps([picture("black")], [picture("white")]) == pytest.approx((0, 0, 0, 1))
+    ]:
+        assert drift.gaps([stored], got) == (pytest.approx(gaps) if gaps else "other outputs")
+    drawn, lost = (ImageOps.expand(Image.new("L", (10, 40), colour), 9, "white") for colour in ("black", "white"))
+    assert drift.gaps([figure(content=encoded(drawn))], [figure(content=encoded(lost))]) == pytest.approx((0, 0, 0, 1))
 
 
 def drifts(path, capsys, *options):

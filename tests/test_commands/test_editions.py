@@ -1,6 +1,5 @@
 """Editions: students' run and print what the labs do, with no solution to be read; teachers get all."""
 
-import os
 import re
 import shutil
 import subprocess
@@ -10,7 +9,7 @@ import pytest
 
 from tests.__main__ import main
 from tests.course.lab import COURSE, RECORDS, Lab, labs, read
-from tests.tiny_labs import exercise, markdown, save, whole_lab
+from tests.tiny_labs import environment, exercise, markdown, save, whole_lab
 from utils.checks.recorded import fingerprint, unpacked
 
 every_lab = pytest.mark.parametrize("name", [*(path.stem for path in labs()), "99_tiny"])
@@ -79,9 +78,8 @@ def test_students_outputs_are_those_of_the_lab(made, tmp_path, path):
     (tmp_path / "tests" / "records").symlink_to(RECORDS)
     run = [sys.executable, "-m", "pytest", "-p", "tests.course.plugin", "-p", "no:cacheprovider", "-n", "0", edition]
     run += ["-c", COURSE / "pyproject.toml", "--rootdir", tmp_path]
-    environment = {key: value for key, value in os.environ.items() if not key.startswith(("PYTEST", "LABS_"))}
-    environment["LABS_HOME"] = str(COURSE)
-    done = subprocess.run(run, cwd=COURSE, env=environment, capture_output=True, encoding="utf-8")
+    own = environment(LABS_HOME=str(COURSE))
+    done = subprocess.run(run, cwd=COURSE, env=own, capture_output=True, encoding="utf-8")
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"{len(Lab(edition).code) + 1} passed" in done.stdout
 

@@ -4,56 +4,42 @@ import re
 
 import pytest
 
-from tests.__main__ import main as command
+from tests.__main__ import main
 from tests.commands.execute import execute, take_picture
 from tests.course.lab import COURSE, WIDGET_VIEW, Lab, normalise, read, text_of
 from tests.tiny_labs import code, markdown, printed, result, save
 
 
-def main(arguments):
-    return command(["execute", *arguments])
-
-
 @pytest.fixture
 def lab(tmp_path):
     """A notebook whose second cell prints the time."""
-    widget = (
-        f"from IPython.display import display\ndisplay({{{WIDGET_VIEW!r}: {{}}, 'text/plain': 'a slider'}}, raw=True)"
-    )
-    return save(
-        tmp_path / "lab.ipynb",
-        markdown("# Lab"),
-        code("import time\nopen('here').read()", tags=["setup"]),
-        code("for i in range(3): print('\\r', i, end='')\nprint(f' ~{time.time()} s')", count=8),
-        code(""),
-        code(widget, printed("old")),
-        code("0.1 + 0.2"),
-        code("0.1 + 0.2;"),
-        run=False,
-    )
+    setup = code("import time\nopen('here').read()", tags=["setup"])
+    progress = code("for i in range(3): print('\\r', i, end='')\nprint(f' ~{time.time()} s')", count=8)
+    widget = code(f"display({{{WIDGET_VIEW!r}: {{}}, 'text/plain': 'a slider'}}, raw=True)", printed("old"))
+    cells = [setup, progress, code(""), widget, code("0.1 + 0.2"), code("0.1 + 0.2;")]
+    return save(tmp_path / "lab.ipynb", markdown("# Lab"), *cells, run=False)
 
 
 def test_execute(lab, capsys, monkeypatch):
     (lab.parent / "here").write_text("3.12", encoding="utf-8")
     lab.chmod(0o640)
     monkeypatch.chdir(lab.parent)
-    assert main(["lab.ipynb"]) == 0
+    assert main(["execute", "lab.ipynb"]) == 0
     assert capsys.readouterr().out == "lab.ipynb: executed and stored\n"
     stored = lab.read_bytes()
     assert text_of(normalise(read(lab))).encode() == stored
     assert lab.stat().st_mode & 0o777 == 0o640
     assert sorted(path.name for path in lab.parent.iterdir()) == ["here", "lab.ipynb"]
-    _, setup, progress, empty, widget, result, silent = read(lab).cells
-    counts = [cell.execution_count for cell in (setup, progress, empty, widget, result, silent)]
-    assert counts == [1, 2, None, 3, 4, 5]
+    cells = read(lab).cells[1:]
+    assert [cell.execution_count for cell in cells] == [1, 2, None, 3, 4, 5]
+    _, progress, _, widget, result, silent = cells
     assert re.fullmatch(r" 2 ~[\d.]+ s\n", progress.outputs[0].text)
     assert [output.data for output in widget.outputs] == [{"text/plain": "a slider"}]
-    assert result.outputs[0].data == {"text/plain": "0.30000000000000004"}
+    assert result.outputs[0].data == {"text/plain": "0.30000000000000004"} and silent.outputs == []
     assert result.outputs[0].execution_count == 4
-    assert silent.outputs == []
 
     # Once more: nothing changes, though the time does.
-    assert main(["lab.ipynb"]) == 0
+    assert main(["execute", "lab.ipynb"]) == 0
     assert capsys.readouterr().out == "lab.ipynb: executed, its outputs are as they were\n"
     assert lab.read_bytes() == stored
 
@@ -73,18 +59,16 @@ def test_what_changed_is_stored(lab):
 
 def test_a_lab_that_stops_is_left_as_it_was(lab, capsys):
     stored = lab.read_bytes()
-    assert main([str(lab)]) == 1
+    assert main(["execute", str(lab)]) == 1
     message = capsys.readouterr().err
     assert message.startswith("code cell 1 (import time) stopped: FileNotFoundError: ")
-    assert "The file is as it was." in message.splitlines()[0]
-    assert "----> 2 open('here').read()" in message
-    assert lab.read_bytes() == stored
-    assert [path.name for path in lab.parent.iterdir()] == ["lab.ipynb"]
+    assert "The file is as it was." in message.splitlines()[0] and "----> 2 open('here').read()" in message
+    assert lab.read_bytes() == stored and [*lab.parent.iterdir()] == [lab]
 
 
 def test_the_labs_are_stored_on_sample_data_only(tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("LABS_DATA", "full")
-    assert main([str(save(tmp_path / "lab.ipynb", code("1")))]) == 1
+    assert main(["execute", str(save(tmp_path / "lab.ipynb", code("1")))]) == 1
     assert "unset LABS_DATA" in capsys.readouterr().err
 
 

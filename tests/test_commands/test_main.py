@@ -18,14 +18,11 @@ def complaint(capsys, *arguments):
     return said.err
 
 
-def test_alone_it_lists_the_commands(capsys):
+def test_alone_it_lists_the_commands_and_refuses_another(capsys):
     assert main([]) == 0
-    lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines[2:]] == list(COMMANDS)
-    assert all(line.endswith(".") and len(line) < 110 for line in lines[2:])
-
-
-def test_a_wrong_name(capsys):
+    lines = capsys.readouterr().out.splitlines()[2:]
+    assert [line.split()[0] for line in lines] == list(COMMANDS)
+    assert all(line.endswith(".") and len(line) < 110 for line in lines)
     assert complaint(capsys, "excute").startswith("python -m tests: there is no command 'excute', but address, ")
 
 
@@ -33,8 +30,7 @@ def test_a_wrong_name(capsys):
 def test_a_missing_lab(name, capsys, tmp_path):
     more = {"editions": [str(tmp_path)], "one_file": ["--to", str(tmp_path)]}.get(name, [])
     said = complaint(capsys, name, *more, "labs/none.ipynb")
-    assert said.startswith(f"python -m tests {name}: ")
-    assert "none.ipynb" in said
+    assert said.startswith(f"python -m tests {name}: ") and "none.ipynb" in said
 
 
 @pytest.mark.parametrize("name", ["editions", "one_file", "report", "site"])

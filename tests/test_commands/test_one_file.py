@@ -88,20 +88,14 @@ def test_what_a_lab_needs(tmp_path):
     assert more == {"data/mnist.zip", "labs/apps/house_price.py"}
 
 
-@pytest.mark.parametrize(
-    ("text", "alone"),
-    [
+def test_links_become_words_and_what_would_be_lost_is_an_error():
+    for text, alone in [
         ("Back: [01 · Loss](01_loss.ipynb). Next: [3 [b] `c`](../c.md#d)!", "Back: 01 · Loss. Next: 3 [b] `c`!"),
         ("[a](https://a.org/b) <https://c.org> [d](#d) [e](mailto:e@f.org)", None),
         ("`[a](b.ipynb)` and ``x ` [a](b)``\n```\n[a](b.ipynb)\n```\n", None),
         ("![a b c](https://a.org/b.png) <a href='https://a.org'>x</a> x[0](1 + 2)", None),
-    ],
-)
-def test_links_become_words(text, alone):
-    assert without_links(text, "a.ipynb") == (text if alone is None else alone)
-
-
-def test_what_would_be_lost_is_an_error():
+    ]:
+        assert without_links(text, "a.ipynb") == (text if alone is None else alone)
     for text in ("![a b c](b.png)", '<img\nsrc="b.png">', "[a]\n\n[a]: b.png"):
         with pytest.raises(ValueError, match=r"^a\.ipynb: b\.png is another file: link it as"):
             without_links(f"Words\n{text}", "a.ipynb")

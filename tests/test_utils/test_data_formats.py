@@ -18,10 +18,9 @@ LABELS = np.array([6, 9, 9, 4, 1, 1, 2, 7, 8, 3, 0, 5], np.uint8)
 
 
 def assert_cifar(arrays):
-    expected = dict(zip(formats.ARRAYS, (CIFAR[:10], LABELS[:10], CIFAR[10:], LABELS[10:]), strict=True))
-    assert list(arrays) == list(expected)
-    for name, array in arrays.items():
-        np.testing.assert_array_equal(array, expected[name], strict=True)
+    assert tuple(arrays) == formats.ARRAYS
+    for array, expected in zip(arrays.values(), (CIFAR[:10], LABELS[:10], CIFAR[10:], LABELS[10:])):
+        np.testing.assert_array_equal(array, expected, strict=True)
 
 
 def batches(made):

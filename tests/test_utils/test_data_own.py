@@ -5,24 +5,10 @@ import pytest
 from PIL import Image
 
 from utils import data
-from utils.data.folders import temporary_folder
 
+pytestmark = pytest.mark.usefixtures("temporary")
 RED, BLUE = (200, 20, 20), (20, 20, 200)
-JUNK = {
-    "Thumbs.db": b"x",
-    ".DS_Store": b"\0\0\0\1Bud1",
-    "IMG_1.HEIC": b"\0\0\0\x18ftypheic",
-    "half.jpg": b"\xff\xd8\xff",
-}
-
-
-@pytest.fixture(autouse=True)
-def _temporary(tmp_path, monkeypatch):
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    temporary_folder.cache_clear()
-    yield
-    temporary_folder().cleanup()
-    temporary_folder.cache_clear()
+JUNK = {"Thumbs.db": b"x", ".DS_Store": b"\0\0\0\1Bud", "IMG_1.HEIC": b"\0\0\0\x18ftyp", "half.jpg": b"\xff\xd8\xff"}
 
 
 def fill(folder, count, colour=RED, size=(30, 20), **settings):
@@ -80,7 +66,7 @@ def test_copies_are_upright_in_colour_and_not_too_large(tmp_path):
 def test_what_cannot_work_is_refused_in_a_sentence(counts, said, tmp_path):
     for name, count in (counts or {}).items():
         fill(tmp_path / "mine" / name, count)
-    if counts is not None:
-        (tmp_path / "mine").mkdir(exist_ok=True)
+    if counts == {}:
+        (tmp_path / "mine").mkdir()
     with pytest.raises(ValueError, match=said):
         data.my_pictures(tmp_path / "mine")

@@ -54,10 +54,13 @@ def rendered(digit, kind, random):
     picture += random.normal(0, random.uniform(2, 6), picture.shape)
     orientation = int(random.choice(list(TURNS)))
     taken = Image.fromarray(picture.clip(0, 255).astype(np.uint8)).rotate(TURNS[orientation], expand=True)
-    exif, content = Image.Exif(), io.BytesIO()
+    return saved("jpeg", taken, quality=int(random.integers(60, 93)), exif=turned(orientation))
+
+
+def turned(orientation):
+    exif = Image.Exif()
     exif[0x0112] = orientation
-    taken.save(content, "jpeg", quality=int(random.integers(60, 93)), exif=exif)
-    return content.getvalue()
+    return exif
 
 
 def box(picture):
@@ -125,8 +128,7 @@ MODES = {
 def test_any_size_and_mode(name, tmp_path):
     MODES[name].save(tmp_path / name)
     stages = data.photograph(str(tmp_path / name))
-    assert list(stages) == STAGES
-    assert {stage.dtype for stage in stages.values()} == {np.dtype(np.uint8)}
+    assert list(stages) == STAGES and {stage.dtype for stage in stages.values()} == {np.dtype(np.uint8)}
     assert all(280 <= max(stage.shape) <= 560 for stage in stages.values())
     ink = stages["ink"]
     assert ink.shape == (280, 280)
@@ -134,21 +136,18 @@ def test_any_size_and_mode(name, tmp_path):
     assert 195 <= rows.stop - rows.start <= 225
     assert abs(rows.start + rows.stop - 280) < 6 > abs(columns.start + columns.stop - 280)  # in the middle
     assert 15 < np.sum(ink[180] > 127) < 50  # the pen, cut askew
-    assert ink[:90, 60:100].any()
-    assert not ink[180:, :100].any()
+    assert ink[:90, 60:100].any() and not ink[180:, :100].any()
 
 
 @pytest.mark.parametrize("orientation", TURNS)
 @pytest.mark.parametrize("suffix", ["jpg", "png", "webp", "tiff"])
 def test_picture_is_turned_as_its_exif_data_say(orientation, suffix, tmp_path):
-    exif = Image.Exif()
-    exif[0x0112] = orientation
-    seven((300, 400)).rotate(TURNS[orientation], expand=True).save(tmp_path / f"7.{suffix}", exif=exif)
+    picture = seven((300, 400)).rotate(TURNS[orientation], expand=True)
+    picture.save(tmp_path / f"7.{suffix}", exif=turned(orientation))
     stages = data.photograph(tmp_path / f"7.{suffix}")
     assert stages["upright"].shape == stages["paper removed"].shape == (400, 300)
     assert suffix == "tiff" or (stages["photograph"].shape == (300, 400)) == (orientation > 3)
-    assert stages["ink"][:90, 60:100].any()
-    assert not stages["ink"][180:, :100].any()
+    assert stages["ink"][:90, 60:100].any() and not stages["ink"][180:, :100].any()
 
 
 def test_what_is_no_digit_stays_out_and_what_is_of_it_stays_in(tmp_path):
@@ -177,7 +176,6 @@ def ruled():
 NOISE = np.random.default_rng(0)
 NOTHING = {
     "blank": np.full((300, 400), 250, np.uint8),
-    "black": np.zeros((300, 400), np.uint8),
     "grain": NOISE.normal(220, 6, (300, 400, 3)).astype(np.uint8),
     "noise": NOISE.integers(0, 256, (400, 300, 3), np.uint8),
     "little noise": NOISE.integers(0, 256, (28, 28), np.uint8),
@@ -198,9 +196,9 @@ def test_no_digit(name, tmp_path):
         data.photograph(path)
 
 
-def saved(kind, picture):
+def saved(kind, picture, **settings):
     content = io.BytesIO()
-    picture.save(content, kind)
+    picture.save(content, kind, **settings)
     return content.getvalue()
 
 
@@ -212,7 +210,6 @@ def bmp_that_claims(side):
 JPEG = saved("jpeg", MODES["rgb.jpg"])
 BROKEN = {
     "nothing": (b"", "is no picture that can be read here: save your photograph as JPEG or PNG"),
-    "words": (b"some words", "is no picture that can be read here: save"),
     "a half": (JPEG[: len(JPEG) // 2], "is no picture that can be read here: save"),
     "large": (bmp_that_claims(10_000), "is too large a picture: scale it down first"),
     "huge": (bmp_that_claims(90_000), "is too large a picture: scale it down first"),

@@ -1,21 +1,13 @@
 """Grids of pictures and tables of numbers show each thing where it belongs, and say so."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
 
 from utils import plots
-from utils.plots import style
 
+pytestmark = pytest.mark.usefixtures("house_style")
 GREY = np.arange(24, dtype=np.uint8).reshape(4, 2, 3)  # four pictures of 2 x 3
-
-
-@pytest.fixture(autouse=True)
-def close_figures():
-    with plt.rc_context(style.STYLE):
-        yield
-    plt.close("all")
 
 
 def told(axes):
@@ -47,11 +39,9 @@ def test_labels_stand_below_their_pictures():
 
 
 def test_grid_is_told_with_labels_and_means():
-    assert told(plots.images(GREY, [7, 8, 9, "x\ny"], title="Four", columns=2)) == [
-        "Four.",
-        "4 pictures of 2 x 3 pixels, 2 in a row, values from 0 to 23, mean 11.5. Labels: 7, 8, 9, x y. "
-        "Means: 2.5, 8.5, 14.5, 20.5.",
-    ]
+    pictures = "4 pictures of 2 x 3 pixels, 2 in a row, values from 0 to 23, mean 11.5."
+    words = ["Four.", f"{pictures} Labels: 7, 8, 9, x y. Means: 2.5, 8.5, 14.5, 20.5."]
+    assert told(plots.images(GREY, [7, 8, 9, "x\ny"], title="Four", columns=2)) == words
 
 
 def test_many_pictures_fill_at_most_ten_in_a_row_and_are_told_without_their_means():
@@ -72,21 +62,18 @@ def test_colour_pictures_in_given_axes():
 SPREAD = [[[0.0, 1.0]], [[-4.0, 2.0]]]
 
 
-@pytest.mark.parametrize(
-    ("pictures", "options", "limits", "cmap"),
-    [
+def test_bytes_are_shown_from_0_to_255_and_other_numbers_over_their_range():
+    for pictures, options, limits, cmap in [
         (GREY[:2], {"each": True}, [(0, 255), (0, 255)], "gray"),
         (GREY[:2], {"cmap": "viridis"}, [(0, 255), (0, 255)], "viridis"),
         (SPREAD, {}, [(-4, 2), (-4, 2)], "gray"),
         (SPREAD, {"each": True}, [(0, 1), (-4, 2)], "gray"),
         (SPREAD, {"signed": True}, [(-4, 4), (-4, 4)], "PuOr_r"),  # orange is above 0 and blue below
         (SPREAD, {"signed": True, "each": True}, [(-1, 1), (-4, 4)], "PuOr_r"),
-    ],
-)
-def test_bytes_are_shown_from_0_to_255_and_other_numbers_over_their_range(pictures, options, limits, cmap):
-    axes = plots.images(pictures, title="Two", **options)
-    assert [image.get_clim() for image in axes.images] == limits
-    assert {image.get_cmap().name for image in axes.images} == {cmap}
+    ]:
+        axes = plots.images(pictures, title="Two", **options)
+        assert [image.get_clim() for image in axes.images] == limits
+        assert {image.get_cmap().name for image in axes.images} == {cmap}
 
 
 @pytest.mark.parametrize("shape", [(28, 28), (0, 28, 28), (2, 28, 28, 1), (2, 2, 2, 2, 3)])
@@ -109,38 +96,32 @@ def test_each_picture_needs_its_label():
 
 def test_table_is_told_cell_by_cell():
     axes = plots.matrix(np.array([[1, 20], [300, 4]]), title="Counts", xlabel="read", ylabel="written")
-    assert told(axes) == [
-        "Counts. x axis: read, from -0.5 to 1.5. y axis: written, from -0.5 to 1.5.",
-        "Table of 2 rows and 2 columns: 1 20; 300 4.",
-    ]
+    title = "Counts. x axis: read, from -0.5 to 1.5. y axis: written, from -0.5 to 1.5."
+    assert told(axes) == [title, "Table of 2 rows and 2 columns: 1 20; 300 4."]
     texts = {text.get_position(): text.get_text() for text in axes.texts}
     assert texts == {(0, 0): "1", (1, 0): "20", (0, 1): "300", (1, 1): "4"}
 
 
-@pytest.mark.parametrize(
-    ("values", "options", "numbers"),
-    [
+def test_numbers_of_a_table():
+    for values, options, numbers in [
         ([0.126, -2.0], {}, "0.13 -2"),
         ([0.126, -2.0], {"digits": 1}, "0.1 -2.0"),
         ([0, 0], {}, "0 0"),
         ([True, False], {}, "1 0"),
         ([True, False], {"signed": True}, "1 0"),
         ([np.nan, 7.0], {"digits": 0}, "blank 7"),
-    ],
-)
-def test_numbers_of_a_table(values, options, numbers):
-    assert told(plots.matrix([values], title="T", **options))[1] == f"Table of 1 rows and 2 columns: {numbers}."
+    ]:
+        assert told(plots.matrix([values], title="T", **options))[1] == f"Table of 1 rows and 2 columns: {numbers}."
 
 
 def test_numbers_are_legible_on_their_colour():
     axes = plots.matrix(np.array([[0, 5, 10]]), title="T")
     assert [to_rgb(text.get_color())[0] for text in axes.texts] == [0, 0, 1]
-    axes = plots.matrix(np.array([[-10, 0, 10, 2]]), title="T", signed=True)
-    assert [to_rgb(text.get_color())[0] for text in axes.texts] == [1, 0, 1, 0]
     assert [text.get_text() for text in plots.matrix([[np.nan, 7.0]], title="T").texts] == ["", "7"]
     axes = plots.matrix(np.array([[0, 5, 10]]), title="T", cmap="gray")
     assert [to_rgb(text.get_color())[0] for text in axes.texts] == [1, 0, 0]
     axes = plots.matrix(np.array([[-10, 0, 10, 2]]), title="T", signed=True)
+    assert [to_rgb(text.get_color())[0] for text in axes.texts] == [1, 0, 1, 0]
     assert axes.images[0].get_clim() == (-10, 10) and axes.images[0].get_cmap().name == "PuOr_r"
 
 

@@ -18,6 +18,4 @@ def test_a_lab_is_prepared_and_its_figures_are(monkeypatch):
 def test_a_missing_package_is_told():
     code = "import sys; sys.modules['matplotlib'] = None; import utils.setup"
     said = subprocess.run([sys.executable, "-c", code], cwd=COURSE, capture_output=True, text=True).stderr
-    assert (
-        said.rstrip().splitlines()[-1].startswith("ModuleNotFoundError: The package 'matplotlib' is missing. Install")
-    )
+    assert said.splitlines()[-1].startswith("ModuleNotFoundError: The package 'matplotlib' is missing. Install")

@@ -60,17 +60,14 @@ def test_strokes_may_leave_the_canvas():
     assert not widgets.stroke_picture([]).any()
 
 
-@pytest.mark.parametrize(
-    ("strokes", "width", "message"),
-    [
+def test_wrong_strokes_are_told():
+    for strokes, width, message in [
         ([(60, 100), (100, 100)], 22, r"list of points \(x, y\), but this one is \(60, 100\)$"),
         ([[(1, 2, 3)]], 22, r"list of points \(x, y\), but this one is \[\(1, 2, 3\)\]$"),
         ([[(1, 2)]], 0, "width is a positive number of pixels, but here it is 0$"),
-    ],
-)
-def test_wrong_strokes_are_told(strokes, width, message):
-    with pytest.raises(ValueError, match=message):
-        widgets.stroke_picture(strokes, width)
+    ]:
+        with pytest.raises(ValueError, match=message):
+            widgets.stroke_picture(strokes, width)
 
 
 @pytest.fixture
@@ -108,12 +105,11 @@ def test_static_twin_shows_each_stored_drawing_in_a_row(shown, draw):
 def test_view_comes_with_words_for_readers_without_widgets(shown, view):
     (_, figure_raw), (bundle, raw) = shown
     model = {"version_major": 2, "version_minor": 0, "model_id": view.model_id}
-    words = (
-        "Live: a canvas to draw on with mouse, finger or pen, a slider for the pen's width from 8 to 40 pixels, "
-        "at 22, and buttons Clear and Read. Run this cell in Jupyter or Colab to draw; "
-        "the figure above shows a stored drawing."
+    words = "Live: a canvas to draw on with mouse, finger or pen, a slider for the pen's width from 8 to 40 pixels, at "
+    words += (
+        "22, and buttons Clear and Read. Run this cell in Jupyter or Colab to draw; the figure above shows a stored "
     )
-    assert bundle == {"application/vnd.jupyter.widget-view+json": model, "text/plain": words}
+    assert bundle == {"application/vnd.jupyter.widget-view+json": model, "text/plain": f"{words}drawing."}
     assert raw and not figure_raw
 
 

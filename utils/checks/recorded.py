@@ -151,11 +151,8 @@ def _order(placed, exercises):
 
 def _edits(placed):
     known = {place for *_, place in placed if place is not None}
-    edited = [
-        f"In [{number}] is not the lab's ({_begin(source)})"
-        for number, source, place in placed
-        if place is None and "checks.why()" not in source
-    ]
+    others = [one for one in placed if one[2] is None and "checks.why()" not in one[1]]
+    edited = [f"In [{number}] is not the lab's ({_begin(source)})" for number, source, _ in others]
     left_out = max(known) + 1 - len(known) - len(edited)
     if left_out > 0:
         edited.append(f"{left_out} cells did not run")

@@ -129,14 +129,13 @@ def loss_map(weights, biases, losses, *, title, xlabel="weight w", ylabel="bias 
     return axes
 
 
-def loss_surface(
-    weights, biases, losses, *, title, xlabel="weight w", ylabel="bias b", zlabel="loss", paths=None, axes=None
-):
+def loss_surface(weights, biases, losses, *, title, zlabel="loss", paths=None):
     """The loss over weight and bias as a surface in space; shapes and colours as for loss_map().
 
     paths: {label: array (steps, 3) of (weight, bias, loss)}, drawn on the surface, never behind it
     """
-    axes = axes or plt.figure(figsize=(6.4, 4.8)).add_subplot(projection="3d", computed_zorder=False)
+    axes = plt.figure(figsize=(6.4, 4.8)).add_subplot(projection="3d", computed_zorder=False)
+    xlabel, ylabel = "weight w", "bias b"
     places = np.meshgrid(weights, biases)
     surface = axes.plot_surface(*places, losses, cmap="viridis", norm=_heights(losses), rcount=40, ccount=40)
     surface.alt_text = _extremes("Surface of the loss", weights, biases, losses, xlabel, ylabel)
@@ -171,16 +170,6 @@ def bars(heights, *, title, xlabel, ylabel, axes=None):
     _finish(axes, title, xlabel, ylabel, legend=False)
     axes.grid(False, axis="x")
     return axes
-
-
-def points(x, y, *, title, xlabel, ylabel, label="data", diagonal=False, axes=None):
-    """Points (x, y), arrays (n,); `diagonal` adds the line where y equals x."""
-    axes = axes or plt.figure(figsize=(5.0, 4.4)).add_subplot()
-    axes.scatter(x, y, s=14, color=BLUE, alpha=0.7, label=label)
-    if diagonal:
-        ends = np.array(_margin(np.concatenate([x, y])))
-        axes.plot(ends, ends, color=GREY, linestyle="--", linewidth=1.2, label="equal")
-    return _finish(axes, title, xlabel, ylabel, legend=diagonal)
 
 
 def _margin(values):
