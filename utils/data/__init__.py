@@ -17,8 +17,8 @@ from utils.data.photographs import photograph
 from utils.data.sets import CIFAR10_CLASSES, FASHION_CLASSES
 
 __all__ = ["CIFAR10_CLASSES", "FASHION_CLASSES", "SAMPLES", "DataError"]
-__all__ += ["admissions", "cats_vs_dogs", "chelsea", "cifar10", "emails", "fashion_mnist", "house_prices", "houses"]
-__all__ += ["mnist", "mortgages", "my_pictures", "photograph"]
+__all__ += ["admissions", "cats_vs_dogs", "chelsea", "cifar10", "cifar_body", "course_text", "elnino", "emails"]
+__all__ += ["fashion_mnist", "house_prices", "houses", "mnist", "mortgages", "my_pictures", "photograph"]
 
 SAMPLES = {file.split(".")[0]: file for file in sets.SHIPPED}
 """The file in data/ that each loader reads in sample mode, as {"mnist": "mnist.zip"}: it has the loader's name."""
@@ -85,6 +85,17 @@ def chelsea():
     return runtime.COURSE / "data" / "chelsea.jpg"
 
 
+def cifar_body():
+    """The weights of a network trained on CIFAR-10's kinds other than cat and dog: {name: float32 array}.
+
+    Names tell layer and weight, as in conv1_kernel and norm1_gamma; they stand in the order in which Keras keeps them,
+    those of the last layer, head_kernel and head_bias, at the end. data/README.md tells how they were trained.
+    Raises DataError when the file is missing or altered.
+    """
+    with np.load(io.BytesIO(samples.shipped("cifar_body.npz"))) as stored:
+        return {name: stored[name].astype(np.float32) for name in stored.files}
+
+
 def house_prices():
     """Eight houses: sizes in 10 m² and prices in 10 000, two float arrays of shape (8,).
 
@@ -131,6 +142,24 @@ def mortgages():
     Raises DataError when the file is missing or altered. Source: A. Munnell and others, R package AER, GPL 2 or 3.
     """
     return _columns("mortgages.csv")
+
+
+def elnino():
+    """The sea's surface temperature off Peru in °C, a mean for each month: float array of shape (732,).
+
+    January 1950 comes first, December 2010 last. Raises DataError when the file is missing or altered.
+    Source: US National Oceanic and Atmospheric Administration, ERSST.V3B, Nino 1+2; public domain, says statsmodels.
+    """
+    return _table("elnino.csv")[:, 2]
+
+
+def course_text():
+    """1328 sentences from the labs of this course, one after another: text of 94127 characters, of 60 kinds at most.
+
+    The letters from A to Z and from a to z, the blank, and .,:;?'- are all that occur.
+    Raises DataError when the file is missing or altered.
+    """
+    return samples.shipped("course_text.txt").decode().rstrip("\n").replace("\n", " ")
 
 
 def _loaded(dataset, read_sample, mode):
