@@ -74,9 +74,15 @@ async function move(page, box, said) {
       return row.querySelector(".widget-label").textContent;
     });
     await handle.focus();
-    const atEnd = await handle.evaluate((h) => h.getAttribute("aria-valuenow") === h.getAttribute("aria-valuemax"));
-    const found = await follow(page, box, () => drag(page, atEnd ? "ArrowLeft" : "ArrowRight"));
+    const now = () => handle.evaluate((element) => element.getAttribute("aria-valuenow"));
+    const start = await now();
+    const atEnd = start === (await handle.evaluate((element) => element.getAttribute("aria-valuemax")));
+    const [there, back] = atEnd ? ["ArrowLeft", "ArrowRight"] : ["ArrowRight", "ArrowLeft"];
+    const found = await follow(page, box, () => drag(page, there));
     said.controls.push({ kind: "slider", name, ...found });
+    // back to its place: at a slider's end the others may change nothing (a path that left the picture)
+    for (let step = 0; step < 20 && (await now()) !== start; step++) await page.keyboard.press(back);
+    await page.waitForTimeout(2000);
   }
   for (const menu of await box.$$("select")) {
     const name = await menu.evaluate((element) => {
