@@ -89,8 +89,8 @@ async function move(page, box, said) {
       const row = element.closest(".widget-dropdown, .widget-hbox");
       return row.querySelector(".widget-label").textContent;
     });
-    const last = await menu.evaluate((element) => element.options.length - 1);
-    const found = await follow(page, box, () => menu.selectOption({ index: last }));
+    const other = await menu.evaluate(({ options, selectedIndex }) => (selectedIndex ? 0 : options.length - 1));
+    const found = await follow(page, box, () => menu.selectOption({ index: other }));
     said.controls.push({ kind: "menu", name, ...found });
   }
 }
