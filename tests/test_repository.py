@@ -29,6 +29,7 @@ MAY_IMPORT = {  # a room: the rooms of utils and tests that it may import
 }
 README = (COURSE / "README.md").read_text(encoding="utf-8")
 CONTRIBUTING = (COURSE / "CONTRIBUTING.md").read_text(encoding="utf-8")
+TEACHING = (COURSE / "TEACHING.md").read_text(encoding="utf-8")
 DOCKERFILE = (COURSE / ".devcontainer" / "Dockerfile").read_text(encoding="utf-8")
 WORKFLOWS = {path.stem: path.read_text(encoding="utf-8") for path in (COURSE / ".github" / "workflows").glob("*.yml")}
 MATRIX = yaml.safe_load(WORKFLOWS["tests"])["jobs"]["tests"]["strategy"]["matrix"]["include"]
@@ -41,7 +42,9 @@ def test_only_the_rooms_stand_at_the_top_lines_end_as_on_unix_and_data_stay_smal
     command = ["git", "-c", "safe.directory=*", "ls-files", "--eol", "-z"]
     files = subprocess.run(command, cwd=COURSE, capture_output=True, check=True, encoding="utf-8").stdout
     tracked = {line.partition("\t")[2]: line.split()[0] for line in files.split("\0") if line}  # name: its line endings
-    assert ROOMS <= {name.split("/")[0] for name in tracked} <= ROOMS | CONFIGURATION | {"CONTRIBUTING.md"}
+    assert (
+        ROOMS <= {name.split("/")[0] for name in tracked} <= ROOMS | CONFIGURATION | {"CONTRIBUTING.md", "TEACHING.md"}
+    )
     assert {name: ends for name, ends in tracked.items() if ends not in ("i/lf", "i/-text", "i/none")} == {}
     samples = [COURSE / name for name in tracked if name.startswith("data/")]
     assert sum(path.stat().st_size for path in samples if path.exists()) < 26e6
@@ -153,7 +156,9 @@ def test_an_environment_is_made_everywhere_as_the_readme_says():
     assert [name for line in lines for name in line.split() if not (COURSE / name).exists()] == []
 
 
-@pytest.mark.parametrize("text", [README, CONTRIBUTING, *WORKFLOWS.values()], ids=["README", "GUIDE", *WORKFLOWS])
+@pytest.mark.parametrize(
+    "text", [README, CONTRIBUTING, TEACHING, *WORKFLOWS.values()], ids=["README", "GUIDE", "TEACHING", *WORKFLOWS]
+)
 def test_commands_and_files_that_are_named_exist(text):
     for name in re.findall(r"-m tests (\w+)", text):
         assert (COURSE / "tests" / "commands" / f"{name}.py").is_file(), name

@@ -33,7 +33,7 @@ def test_a_missing_lab(name, capsys, tmp_path):
     assert said.startswith(f"python -m tests {name}: ") and "none.ipynb" in said
 
 
-@pytest.mark.parametrize("name", ["editions", "one_file", "report", "site"])
+@pytest.mark.parametrize("name", ["editions", "grade", "one_file", "report", "site"])
 def test_no_argument(name, capsys):
     assert f"python -m tests {name}: the following arguments are required: " in complaint(capsys, name)
 

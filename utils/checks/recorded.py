@@ -22,6 +22,7 @@ setup cell, in their order, "exercises": {name of a function that the reader wri
 ROUNDING = ["OMP_NUM_THREADS", "TF_ENABLE_ONEDNN_OPTS", "TF_NUM_INTRAOP_THREADS", "TF_XLA_FLAGS", "XLA_FLAGS"]
 """Variables of the environment that move how TensorFlow rounds; none was set in the stored runs."""
 _PACKED = re.compile(r'# @title (.*)\nexec\(.*b85decode\("([^"]*)".*')
+_ASKS = re.compile(r"\bchecks\.(why|progress)\(\)")
 _REPORT = re.compile(
     r"Python (?P<Python>\S+), (?:TensorFlow (?P<TensorFlow>\S+)|no TensorFlow), "
     r"Keras (?P<Keras>\S+) on (?P<backend>\S+), NumPy (?P<NumPy>\S+)\n"
@@ -151,7 +152,7 @@ def _order(placed, exercises):
 
 def _edits(placed):
     known = {place for *_, place in placed if place is not None}
-    others = [one for one in placed if one[2] is None and "checks.why()" not in one[1]]
+    others = [one for one in placed if one[2] is None and not _ASKS.search(one[1])]
     edited = [f"In [{number}] is not the lab's ({_begin(source)})" for number, source, _ in others]
     left_out = max(known) + 1 - len(known) - len(edited)
     if left_out > 0:
