@@ -14,12 +14,13 @@ from tests.course.lab import Lab
 
 NUDGE = """
 import keras, numpy
-def compile(model, *arguments, compile=keras.Model.compile, **options):
+owner = next(kind for kind in keras.Model.__mro__ if "compile" in vars(kind))  # load_model asks whether Model has its own
+def compile(model, *arguments, compile=owner.compile, **options):
     compile(model, *arguments, **options)
     generator = numpy.random.default_rng({run})
     for weights in model.trainable_variables:
         weights.assign(weights * (1 + 1e-6 * generator.standard_normal(weights.shape)))
-keras.Model.compile = compile
+owner.compile = compile
 """
 SEEDS = """
 from utils import runtime
