@@ -43,7 +43,7 @@ class ServiceError(Exception):
 def load(path):
     """The model in the file `path`."""
     if Path(path).suffix != ".keras":
-        raise ServiceError(f"{path} is no .keras file, the only kind that is read")
+        raise ServiceError(f"{path} is not a .keras file, the only kind that is read")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     sys.stderr.flush()
     with tempfile.TemporaryFile() as held, os.fdopen(os.dup(2)) as stderr:
@@ -149,10 +149,10 @@ class Service:
 
     async def predict(self, body):
         """The answer to a body; web.HTTPError, which holds the status and the sentence, when there is none."""
-        said = "the body is no JSON"
+        said = "the body is not JSON"
         try:
             asked = json.loads(body)
-            said = f'"inputs" is no list of one or more inputs of shape {self.shape}, of finite numbers'
+            said = f'"inputs" is not a list of one or more inputs of shape {self.shape}, of finite numbers'
             array = np.array(asked["inputs"])
             with np.errstate(over="ignore"):
                 inputs = array.astype("float32")
@@ -196,6 +196,9 @@ ROUTES = {
 @web.stream_request_body
 class Handler(web.RequestHandler):
     """Keeps no more of a body than is allowed, and tells each error as JSON."""
+
+    def set_default_headers(self):
+        self.clear_header("Server")  # it tells which program this is, and which version
 
     def prepare(self):
         self.body, self.size = bytearray(), 0

@@ -135,14 +135,15 @@ def lead(workers, epochs, folder):
             process.start()
         print("workers are the processes", *[process.pid for process in processes], flush=True)
         while True:
-            for number, process in enumerate(processes):
-                if process.exitcode:
+            codes = [process.exitcode for process in processes]  # once: asked again, one may have ended meanwhile
+            for number, code in enumerate(codes):
+                if code:
                     said = (folder / f"worker_{number}.txt").read_text(errors="replace").strip().splitlines()
-                    why = said[-1] if said and process.exitcode == 1 else f"it was stopped (code {process.exitcode})"
+                    why = said[-1] if said and code == 1 else f"it was stopped (code {code})"
                     return f"worker {number} failed: {why}; to go on from the last whole epoch, give the command again"
-            if processes[0].exitcode == 0:
+            if codes[0] == 0:
                 return None
-            wait([process.sentinel for process in processes if process.exitcode is None])
+            wait([process.sentinel for process, code in zip(processes, codes) if code is None])
     finally:
         for process in processes:
             if process.pid:

@@ -159,13 +159,20 @@ def test_none_is_lost_of_requests_at_32_at_once_a_tenth_hostile(served, capfd, c
 
 def test_each_error_is_one_sentence(served):
     for body, message in [
-        (b"{", "the body is no JSON"),
-        (inputs([1]), f'"inputs" is no list of one or more inputs of shape {SHAPE}'),
+        (b"{", "the body is not JSON"),
+        (inputs([1]), f'"inputs" is not a list of one or more inputs of shape {SHAPE}'),
         (b" " * 2 * app.MOST_BYTES, "the body is larger than 1000000 bytes"),
     ]:
         assert served.ask(body)[1] == {"error": message}
     assert served.ask(b"", "/v2")[1] == {"error": "there is nothing here: ask /v1/predict, /health, /metrics"}
     assert served.ask(b"", "/health")[1] == {"error": "ask this address by GET"}
+
+
+@pytest.mark.parametrize("method, path", [("GET", "/health"), ("POST", "/v1/predict"), ("GET", "/"), ("BREW", "/")])
+def test_no_answer_tells_the_program_or_its_version(served, method, path):
+    served.request(method, path, b"")
+    with served.getresponse() as answer:
+        assert answer.getheader("Server") is None
 
 
 class Slow:
@@ -268,7 +275,7 @@ def test_an_address_that_cannot_be_used_is_one_clear_line(saved, run):
 
 def test_a_file_that_is_no_model_for_it_is_one_clear_line(run, tmp_path):
     for name, content, message in [
-        ("model.h5", b"", "{} is no .keras file"),
+        ("model.h5", b"", "{} is not a .keras file"),
         ("none.keras", None, "there is no model file {}"),
         ("a.keras", b"PK", "{} cannot be read as a Keras model (BadZipFile)"),
         ("a.keras", [(2,), ("Lambda", abs), ("Softmax",)], "{} cannot be read as a Keras model (ValueError)"),

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -83,6 +84,24 @@ def test_stopped_in_the_middle_it_goes_on_to_the_same_weights(undisturbed, tmp_p
     assert 0 < len(losses) <= EPOCHS - 6 and losses == undisturbed[0][-len(losses) :]
     assert last.split()[:2] == undisturbed[1].split()[:2]
     assert all(np.array_equal(values, undisturbed[2][name]) for name, values in saved.items())
+
+
+def test_a_worker_that_ends_while_the_others_are_looked_at_is_not_waited_for(monkeypatch, tmp_path):
+    class Process:
+        """Ends once it was asked twice whether it has ended."""
+
+        def __init__(self, **_):
+            self.pid, self.codes, self.sentinel = 1, iter([None, None]), object()
+
+        exitcode = property(lambda self: next(self.codes, 0))
+        start = kill = join = lambda self: None
+
+    def waits(sentinels):
+        assert sentinels, "with nothing to wait for it would wait for ever"
+
+    monkeypatch.setattr(app.multiprocessing, "get_context", lambda _: SimpleNamespace(Process=Process))
+    monkeypatch.setattr(app, "wait", waits)
+    assert app.lead(1, 1, tmp_path) is None
 
 
 def test_bytes_go_round_a_ring():
