@@ -14,7 +14,7 @@ from tests.course.lab import Lab
 
 NUDGE = """
 import keras, numpy
-owner = next(kind for kind in keras.Model.__mro__ if "compile" in vars(kind))  # load_model asks whether Model has its own
+owner = next(kind for kind in keras.Model.__mro__ if "compile" in vars(kind))  # not Model: load_model asks it
 def compile(model, *arguments, compile=owner.compile, **options):
     compile(model, *arguments, **options)
     generator = numpy.random.default_rng({run})
