@@ -24,6 +24,7 @@ def set_seed(seed):
 COMMANDS = [
     ["execute", NUMBER],
     ["editions", "../pack", NUMBER],
+    ["grade", "../pack/student", "--lab", NUMBER, "--output", "../graded"],
     ["one_file", NUMBER, "--to", "../alone"],
     ["drift", "--seeds", "--runs", "1", NUMBER],
     ["mutants", f"labs/{NAME}.ipynb", "--each", "1", "--seed", "11"],
@@ -70,6 +71,7 @@ def test_it_is_in_what_the_commands_make(made):
     course, said = made
     assert "def solution" not in (course / f"../pack/student/{NAME}.ipynb").read_text(encoding="utf-8")
     assert (course / f"../alone/{NAME}.ipynb").stat().st_size < 1_000_000
+    assert f"{NAME}.ipynb: 0 of 2 right" in said and (course / "../graded/grades.csv").is_file()
     assert f"{NAME}, largest change in 1 run" in said and "1 of 1 faults caught" in said
     pages = [(course / f"../pages/{name}.md").read_text(encoding="utf-8") for name in ("map", "glossary", "formulas")]
     assert all(f"{NAME}.ipynb" in page for page in pages)
