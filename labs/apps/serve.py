@@ -76,7 +76,7 @@ class Service:
         self.statuses, self.seconds = Counter(), deque(maxlen=10_000)
         self.busy = self.batches = self.judged = 0
         try:
-            for size in self.sizes:  # the model is compiled for these sizes here, and for no other later
+            for size in self.sizes:  # all sizes there will be: no client waits while one is prepared
                 self._judge([np.zeros(self.shape, "float32")] * size)
         except Exception as error:
             raise ServiceError(f"the model cannot classify ({type(error).__name__}: {error})") from None
@@ -152,13 +152,16 @@ class Service:
         said = "the body is not JSON"
         try:
             asked = json.loads(body)
-            said = f'"inputs" is not a list of one or more inputs of shape {self.shape}, of finite numbers'
-            array = np.array(asked["inputs"])
+            said = 'the body is not an object with "inputs"'
+            given = asked["inputs"]
+            said = f'"inputs" is not a list of one or more inputs of shape {self.shape}'
+            array = np.array(given)
+            if array.shape != (len(array) or 1, *self.shape):
+                raise ValueError("not of this shape")
+            said = '"inputs" holds something that is no finite number'
             with np.errstate(over="ignore"):
                 inputs = array.astype("float32")
-            if array.dtype.kind not in "iuf" or inputs.shape != (len(inputs) or 1, *self.shape):
-                raise ValueError("not numbers of this shape")
-            if not np.isfinite(inputs).all():
+            if array.dtype.kind not in "iuf" or not np.isfinite(inputs).all():
                 raise ValueError("not finite")
         except (ValueError, TypeError, KeyError, RecursionError):
             raise web.HTTPError(400, said) from None

@@ -21,7 +21,6 @@ from tests.test_labs import network, runner
 
 run = runner(app)
 LABELS = 4
-SHAPE = "(4,), of finite numbers"
 
 
 class Client(http.client.HTTPConnection):
@@ -160,7 +159,12 @@ def test_none_is_lost_of_requests_at_32_at_once_a_tenth_hostile(served, capfd, c
 def test_each_error_is_one_sentence(served):
     for body, message in [
         (b"{", "the body is not JSON"),
-        (inputs([1]), f'"inputs" is not a list of one or more inputs of shape {SHAPE}'),
+        (b"[]", 'the body is not an object with "inputs"'),
+        (b'{"input": 1}', 'the body is not an object with "inputs"'),
+        (inputs([1]), '"inputs" is not a list of one or more inputs of shape (4,)'),
+        (b'{"inputs": 7}', '"inputs" is not a list of one or more inputs of shape (4,)'),
+        (inputs([1, 2, 3, "4"]), '"inputs" holds something that is no finite number'),
+        (inputs([1, 2, 3, float("nan")]), '"inputs" holds something that is no finite number'),
         (b" " * 2 * app.MOST_BYTES, "the body is larger than 1000000 bytes"),
     ]:
         assert served.ask(body)[1] == {"error": message}
