@@ -117,24 +117,32 @@ class LabKernel:
         self.lab = lab
         self.cell_timeout = cell_timeout
         self.log = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115 (open as long as the kernel runs)
-        self.client = NotebookClient(
-            copy.deepcopy(lab.notebook),
-            km=AsyncKernelManager(kernel_name=CURRENT_ENV_KERNEL_NAME, kernel_spec_manager=NbvalKernelspecManager()),
-            resources={"metadata": {"path": str(folder or lab.path.resolve().parent)}},
-            timeout=None if cell_timeout is None else math.ceil(cell_timeout),  # nbclient takes whole seconds
-            startup_timeout=math.ceil(startup_timeout),
-            iopub_timeout=60,
-            raise_on_iopub_timeout=True,
-            record_timing=False,
-        )
         self.running = contextlib.ExitStack()
         with kernel_environment():
             if any(DRAWS.search(code.cell.source) for code in lab.code):
                 list_fonts()
-            try:
-                self.running.enter_context(self.client.setup_kernel(stdout=self.log, stderr=self.log, cleanup_kc=True))
-            except RuntimeError as error:
-                raise RuntimeError(f"The kernel did not start: {error}\n{self.last_words()}") from error
+            for last in (False, False, True):
+                self.client = NotebookClient(
+                    copy.deepcopy(lab.notebook),
+                    km=AsyncKernelManager(
+                        kernel_name=CURRENT_ENV_KERNEL_NAME, kernel_spec_manager=NbvalKernelspecManager()
+                    ),
+                    resources={"metadata": {"path": str(folder or lab.path.resolve().parent)}},
+                    timeout=None if cell_timeout is None else math.ceil(cell_timeout),  # nbclient takes whole seconds
+                    startup_timeout=math.ceil(startup_timeout),
+                    iopub_timeout=60,
+                    raise_on_iopub_timeout=True,
+                    record_timing=False,
+                )
+                try:
+                    self.running.enter_context(
+                        self.client.setup_kernel(stdout=self.log, stderr=self.log, cleanup_kc=True)
+                    )
+                    break
+                except RuntimeError as error:
+                    words = self.last_words()
+                    if last or "Address already in use" not in words:  # another run chose the same free port
+                        raise RuntimeError(f"The kernel did not start: {error}\n{words}") from error
 
     def run(self, code: CodeCell) -> list[NotebookNode]:
         """Runs a code cell of the lab and returns its outputs in normal form.
