@@ -71,18 +71,18 @@ def _is_new(code, outputs):
 
 def recorded() -> str:
     """What `checks.why` knows of the labs as they are stored, as its file's text."""
-    report, known = [], {}
+    known = {}
     for lab in map(Lab, labs()):
-        report = report or "".join(output.get("text", "") for output in lab.setup.cell.outputs).splitlines()
+        report = "".join(output.get("text", "") for output in lab.setup.cell.outputs).splitlines()
         cells = [code for code in lab.code if code.place > lab.setup.place]
         exercises = {}
         for place, code in enumerate(cells):
             if "exercise" in code.tags:
                 exercises |= dict.fromkeys(re.findall(r"^def (\w+)\(", code.cell.source, re.M), place)
-        known[lab.path.stem] = {"cells": [fingerprint(code.cell.source) for code in cells], "exercises": exercises}
+        fingerprints = [fingerprint(code.cell.source) for code in cells]
+        known[lab.path.stem] = {"report": report, "cells": fingerprints, "exercises": exercises}
     rows = (f"  {json.dumps(name)}: {json.dumps(facts, ensure_ascii=False)}" for name, facts in known.items())
-    report = json.dumps(report, ensure_ascii=False)
-    return f'{{\n "report": {report},\n "labs": {{\n' + ",\n".join(rows) + "\n }\n}\n"
+    return '{\n "labs": {\n' + ",\n".join(rows) + "\n }\n}\n"
 
 
 def take_picture(lab: Lab):

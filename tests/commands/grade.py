@@ -2,6 +2,7 @@
 
 Each *.ipynb below FOLDER counts, whatever its name, its outputs and the order of its cells. Before each check of the
 *course's own* lab all cells run that are the learner's own; of the lab itself, those that they and the check need.
+Which lab it is, most of the notebooks say by their cells; one that is more like another lab is not run without --lab.
 grades.csv and grades.html say of each exercise: right, wrong (by which mistake, if it is known), not written, or
 stopped and why. Each notebook has a process and a folder of its own, bounded in time and memory; on Linux, where
 `unshare` is permitted, without a network, and it cannot write to the course and FOLDER.
@@ -22,6 +23,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 from pathlib import Path
 
 from jinja2 import Environment
@@ -33,6 +35,7 @@ from utils import checks
 from utils.checks import exercises
 
 TEMPLATE = Path(__file__).with_suffix(".html")
+TABLES = ("grades.csv", "grades.html")
 BYTES = 10_000_000  # that a notebook may have, and what its functions give back
 READ_ONLY = 'for at in "$1" "$2"; do mount --bind "$at" "$at" && mount -o remount,bind,ro "$at" || exit; done; shift 2'
 FENCE = ["unshare", "-rnmpf", "--mount-proc", "--kill-child", "sh", "-c", f'{READ_ONLY}; exec "$@"', "sh", str(COURSE)]
@@ -45,6 +48,8 @@ def cells_in(path: Path) -> list[tuple[str, str]] | str:
             return f"no notebook: over {BYTES // 10**6} MB"
         return [(str(cell.get("id")), cell.source) for cell in read(path).cells if cell.cell_type == "code"]
     except (OSError, ValueError) as error:
+        if isinstance(error.__cause__, (json.JSONDecodeError, UnicodeDecodeError)):
+            return "no notebook: it is not JSON"
         return str(error).replace(f"{path} is not a", "no")
     except Exception:  # whatever the reader makes of a file that somebody made up
         return "no notebook: its cells are damaged"
@@ -53,6 +58,29 @@ def cells_in(path: Path) -> list[tuple[str, str]] | str:
 def marks(cells: list[tuple[str, str]]) -> set[str]:
     """By what cells are known: ids, sources, and the functions that they define."""
     return {mark for pair in cells for mark in (*pair, *re.findall(r"^def (\w+)", pair[1], re.M))}
+
+
+def files_in(folder: Path) -> tuple[list[Path], list[str]]:
+    """The notebooks below a folder, and the names of the other files that somebody may have handed in."""
+    paths = [path for path in sorted(folder.rglob("*")) if path.is_file() and ".ipynb_checkpoints" not in path.parts]
+    others = [path.relative_to(folder) for path in paths if path.suffix != ".ipynb" and path.name not in TABLES]
+    others = [path.as_posix() for path in others if not any(part.startswith(".") for part in path.parts)]
+    return [path for path in paths if path.suffix == ".ipynb"], others
+
+
+def sorted_out(handed: dict[Path, list | str], labs: list[Lab]) -> tuple[Lab | None, dict[Path, list | str]]:
+    """The lab that most notebooks are like, and the notebooks, with why not in place of those of another lab's."""
+    known, votes, common, alike = {lab: marks(cells_in(lab.path)) for lab in labs}, Counter(), Counter(), {}
+    for path, cells in handed.items():
+        seen = marks(cells) if isinstance(cells, list) else set()
+        alike[path] = {lab: len(seen & known[lab]) for lab in labs}
+        common.update(alike[path])
+        votes.update(lab for lab in labs if 0 < alike[path][lab] == max(alike[path].values()))
+    lab, handed = max(labs, key=lambda lab: (votes[lab], common[lab])), dict(handed)
+    for path, counts in alike.items():
+        if counts[most := max(labs, key=counts.get)] > counts[lab]:
+            handed[path] = f"another lab's: {most.title}"
+    return lab if votes[lab] or len(labs) == 1 else None, handed
 
 
 def run(cells: Cells, own: list[str] | None, count: int, options) -> list[dict]:
@@ -112,18 +140,21 @@ def arguments(parser):
 
 
 def main(options):
-    paths = [path for path in sorted(options.folder.rglob("*.ipynb")) if path.is_file()]
-    handed = {path: cells_in(path) for path in paths if ".ipynb_checkpoints" not in path.parts}
-    seen = set().union(*(marks(cells) for cells in handed.values() if isinstance(cells, list)))
-    alike = {path: len(seen & marks(cells_in(path))) for path in options.labs}
-    lab = Lab(max(alike, key=alike.get))
-    if not handed or (len(alike) > 1 and not alike[lab.path]):
+    paths, others = files_in(options.folder)
+    if others:
+        more = [f"and {len(others) - 5} more"] if len(others) > 5 else []
+        print("passed over, as they are no *.ipynb:", ", ".join(others[:5] + more))
+    if not paths:
+        raise ValueError(f"{options.folder} holds no .ipynb file")
+    lab, handed = sorted_out({path: cells_in(path) for path in paths}, [*map(Lab, options.labs)])
+    if lab is None:
         raise ValueError(f"{options.folder} holds no notebook of a lab that is known; --lab says which it is")
     options.fence = [*FENCE, str(options.folder.resolve())]
     if not shutil.which("unshare") or subprocess.run([*options.fence, "true"], stderr=subprocess.DEVNULL).returncode:
         options.fence = []
         print("`unshare` is not permitted here: the network is not cut, and the course can be written")
     names, every = [", ".join(sorted(defined(code.cell.source))) for code in lab.tagged("exercise")], cells_of(lab)
+    names = [f"Exercise {number}: {name}" for number, name in enumerate(names, 1)]
     tries = (run(cells, None, len(names), options) for cells in (needed(every, []), every))
     known = next((found for found in tries if {verdict(one, one) for one in found} == {"right"}), None)
     if known is None:
@@ -138,12 +169,13 @@ def main(options):
                 if "NameError" not in str(said):
                     break
         name = path.relative_to(options.folder).as_posix()
-        rows.append(["'" * (name[0] in "=+-@") + name, *said])  # so that no table takes it for a formula
-        print(f"{name}: {said.count('right')} of {len(names)} right", flush=True)
+        right = f"{said.count('right')} of {len(names)}"
+        rows.append(["'" * (name[0] in "=+-@") + name, *said, right])  # so that no table takes it for a formula
+        print(f"{name}: {cells if isinstance(cells, str) else f'{right} right'}", flush=True)
     output, table = options.output or options.folder, io.StringIO()
     output.mkdir(parents=True, exist_ok=True)
-    csv.writer(table, lineterminator="\n").writerows([["notebook", *names], *rows])
-    write(output / "grades.csv", table.getvalue())
+    csv.writer(table, lineterminator="\n").writerows([["notebook", *names, "right"], *rows])
+    write(output / TABLES[0], table.getvalue())
     template = Environment(autoescape=True, trim_blocks=True).from_string(TEMPLATE.read_text(encoding="utf-8"))
-    write(output / "grades.html", template.render(title=lab.title, names=names, rows=rows) + "\n")
-    print(f"{lab.title}: the tables are {output / 'grades.csv'} and grades.html")
+    write(output / TABLES[1], template.render(title=lab.title, names=names, rows=rows) + "\n")
+    print(f"{lab.title}: the tables are {output / TABLES[0]} and {TABLES[1]}")

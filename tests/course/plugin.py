@@ -159,7 +159,8 @@ class LabCell(IPyNbCell):
         if self.cell.execution_count is None:
             self.fail("never executed: execute the notebook and save it (python -m tests execute)")
         if found := differences(self.cell.outputs, got, self.tolerance):
-            self.fail("differs from its stored output", *found)
+            cure = f"Meant so? Then execute the lab (python -m tests execute {self.parent.path.name}), and read it."
+            self.fail("differs from its stored output", *found, cure)
 
     def got(self) -> list[nbformat.NotebookNode]:
         """What the cell gives; a skip if a cell before it stopped, a failure if this one does."""

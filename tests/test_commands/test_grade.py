@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 from nbformat.v4 import new_code_cell
 
+from tests import __main__ as commands
 from tests.__main__ import main
 from tests.commands import grade
 from tests.commands._attempts import cells_of
@@ -66,11 +67,12 @@ def lab(tmp_path_factory):
     return save(tmp_path_factory.mktemp("lab") / "99_tiny.ipynb", *tiny(), run=False)
 
 
-def table(folder, lab, *more):
+def table(folder, *more):
     """The rows that grading gives, by the notebook's name."""
-    assert main(["grade", str(folder), "--lab", str(lab), *more]) == 0
+    assert main(["grade", str(folder), *more]) == 0
     header, *rows = csv.reader((folder / "grades.csv").open(encoding="utf-8"))
-    assert header == ["notebook", "double", "triple"]
+    assert header == ["notebook", "Exercise 1: double", "Exercise 2: triple", "right"]
+    assert [row.pop() for row in rows] == [f"{row.count('right')} of 2" for row in rows]
     return {name: said for name, *said in rows}
 
 
@@ -123,9 +125,7 @@ def test_each_gets_what_it_deserves(lab, tmp_path, monkeypatch, capsys, server):
     (tmp_path / "words.ipynb").write_text("My answer is 4.")
     (tmp_path / "empty.ipynb").write_text('{"nbformat": 4, "cells": [{}]}')
     before = forged.read_bytes()
-    rows = table(tmp_path, lab, "--gigabytes", "2")
-    no = [row[0] for row in (rows.pop("words.ipynb"), rows.pop("empty.ipynb"))]
-    assert no[0].startswith("no notebook: Expecting value") and no[1] == "no notebook: its cells are damaged"
+    rows = table(tmp_path, "--lab", str(lab), "--gigabytes", "2")
     syntax, nowhere = rows.pop("unfinished.ipynb")
     assert syntax.startswith("stopped: SyntaxError: ") and nowhere.startswith("stopped: ModuleNotFoundError: ")
     left = "stopped: Python ended, as by `exit` or for want of memory"
@@ -140,11 +140,15 @@ def test_each_gets_what_it_deserves(lab, tmp_path, monkeypatch, capsys, server):
         "loops.ipynb": ["stopped: it did not end by itself", "right"],
         "eats.ipynb": ["stopped: MemoryError", "right"],
         "moved.ipynb": ["right", "not written"],
+        "words.ipynb": ["no notebook: it is not JSON"] * 2,
+        "empty.ipynb": ["no notebook: its cells are damaged"] * 2,
     }
     assert forged.read_bytes() == before and not (CUT and (TRACE.exists() or server.requests))
     page = (tmp_path / "grades.html").read_text(encoding="utf-8")
     assert page.count("<tr>") == 14 and '<td class="right">✔ right</td>' in page and "http" not in page
-    assert "forged.ipynb: 0 of 2 right" in capsys.readouterr().out
+    assert '<th scope="col">Exercise 1: double</th>' in page and "<td>2 of 2</td>" in page
+    said = capsys.readouterr().out
+    assert "forged.ipynb: 0 of 2 right" in said and "words.ipynb: no notebook: it is not JSON" in said
     TRACE.unlink(missing_ok=True)
 
 
@@ -172,6 +176,36 @@ def test_the_lab_is_known_by_what_is_left_of_it(tmp_path, monkeypatch, capsys, c
     assert told in capsys.readouterr().err
 
 
+def test_one_stray_notebook_does_not_change_the_lab(lab, tmp_path, monkeypatch, capsys):
+    long = [code(f"def only_there_{number}():\n    pass") for number in range(9)]
+    other = save(tmp_path / "98_long.ipynb", markdown("# 98 · Long"), *long, *exercise("halve", 1, 3), run=False)
+    folder = tmp_path / "handed"
+    handed(folder / "one.ipynb", **RIGHT)
+    handed(folder / "two.ipynb", **RIGHT)
+    shutil.copy(other, folder / "stray.ipynb")
+    monkeypatch.setattr(commands, "labs", lambda: [other, lab])
+    right, stray = ["right", "right"], "another lab's: 98 · Long"
+    assert table(folder) == {"one.ipynb": right, "two.ipynb": right, "stray.ipynb": [stray] * 2}
+    said = capsys.readouterr().out
+    assert f"stray.ipynb: {stray}\n" in said and "one.ipynb: 2 of 2 right" in said and "99 · Tiny: " in said
+    page = (folder / "grades.html").read_text(encoding="utf-8")
+    assert page.count('<td class="another">') == 2 and "<td>0 of 2</td>" in page
+    assert table(folder, "--lab", str(lab))["stray.ipynb"] == ["not written", "not written"]
+
+
+def test_what_is_no_ipynb_is_named(tmp_path, capsys):
+    for name in (".hidden", ".ipynb_checkpoints/a.ipynb", "grades.csv", "grades.html", "essay.docx"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    assert main(["grade", str(tmp_path)]) == 1
+    said = capsys.readouterr()
+    assert said.out == "passed over, as they are no *.ipynb: essay.docx\n" and "holds no .ipynb file" in said.err
+    for number in range(6):
+        (tmp_path / f"{number}.py").touch()
+    assert main(["grade", str(tmp_path)]) == 1
+    assert capsys.readouterr().out.endswith(": 0.py, 1.py, 2.py, 3.py, 4.py, and 2 more\n")
+
+
 def test_a_lab_whose_own_checks_fail_is_refused(tmp_path, capsys):
     broken = save(tmp_path / "99.ipynb", code("from utils import checks"), *exercise("double", 1, "0.1 + 2"), run=False)
     assert main(["grade", str(tmp_path), "--lab", str(broken)]) == 1
@@ -188,4 +222,4 @@ def test_each_labs_solutions_are_right_and_its_stubs_not_written(path, tmp_path)
     (tmp_path / "solved.ipynb").write_text(text_of(lab.notebook), encoding="utf-8")
     assert main(["grade", str(tmp_path)]) == 0
     _, solved, stubs = csv.reader((tmp_path / "grades.csv").open(encoding="utf-8"))
-    assert {*solved[1:]} == {"right"} and {*stubs[1:]} == {"not written"}
+    assert {*solved[1:-1]} == {"right"} and {*stubs[1:-1]} == {"not written"}

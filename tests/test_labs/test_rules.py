@@ -26,6 +26,10 @@ def test_each_lab_has_a_number_of_its_own_and_the_setup_cell_of_all():
     assert len({Lab(path).setup.cell.source for path in LABS}) == 1
 
 
+def test_no_record_outlives_its_lab():
+    assert {path.stem for path in (RECORDS / "exercises").iterdir()} <= {path.stem for path in LABS}
+
+
 @pytest.mark.parametrize("path", LABS, ids=lambda path: path.stem)
 def test_each_exercise_knows_its_mistakes(path):
     told = re.split("^== ", (RECORDS / "exercises" / f"{path.stem}.txt").read_text(encoding="utf-8"), flags=re.M)[1:]

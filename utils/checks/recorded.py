@@ -16,7 +16,7 @@ from utils import runtime
 RECORD = Path(__file__).with_name("recorded.json")
 """What is known of the stored runs, written by `python -m tests execute`.
 
-{"report": the lines that runtime.setup() printed, "labs": {name: {"cells": a fingerprint of each code cell but the
+{"labs": {name: {"report": the lines that runtime.setup() printed, "cells": a fingerprint of each code cell but the
 setup cell, in their order, "exercises": {name of a function that the reader writes: place in `cells`}}}}
 """
 ROUNDING = ["OMP_NUM_THREADS", "TF_ENABLE_ONEDNN_OPTS", "TF_NUM_INTRAOP_THREADS", "TF_XLA_FLAGS", "XLA_FLAGS"]
@@ -88,16 +88,17 @@ def _advice(found):
 
 def _compare():
     """The lab's name, or None; and {what: (whether it is as stored, in words)}."""
-    record = json.loads(RECORD.read_text(encoding="utf-8"))
-    ran, labs = _cells_run(), record["labs"]
+    labs = json.loads(RECORD.read_text(encoding="utf-8"))["labs"]
+    ran = _cells_run()
     known = {fingerprint(cell) for _, cell in ran}
     lab = max(labs, key=lambda name: len(known & set(labs[name]["cells"])))
+    report = labs[lab]["report"]
     lab = lab if known & set(labs[lab]["cells"]) else None
     found = {}
     if lab:
         placed = _placed(ran, labs[lab])
         found = {"order": _order(placed, labs[lab]["exercises"].values()), "edits": _edits(placed)}
-    then, now = (_REPORT.match("\n".join(lines)) for lines in (record["report"], runtime.reported))
+    then, now = (_REPORT.match("\n".join(lines)) for lines in (report, runtime.reported))
     if now is None:
         return lab, {**found, "setup": (False, "the setup cell has not run")}
     then, now = then.groupdict(), now.groupdict("none")
