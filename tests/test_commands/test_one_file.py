@@ -145,20 +145,21 @@ def test_lighter_pictures_are_the_labs_own_and_it_prints_what_they_give(monkeypa
     assert classes == y.sum() and ink != x.sum() and ink == pytest.approx(int(x.sum()), rel=0.01)
 
 
+@pytest.mark.parametrize(("quality", "most"), [(one_file.QUALITIES[0], 0.025), (one_file.QUALITIES[-1], 0.04)])
 @pytest.mark.parametrize("path", sorted((COURSE / "data").glob("*.zip")), ids=lambda path: path.stem)
-def test_lighter_pictures_are_nearly_as_they_were(path):
+def test_lighter_pictures_are_nearly_as_they_were(path, quality, most):
     content = io.BytesIO()
     with zipfile.ZipFile(path) as archive, zipfile.ZipFile(content, "w") as part:
         for name in [*archive.namelist()[:3], archive.namelist()[-1]]:
             part.writestr(name, archive.read(name))
-    light = lighter(content.getvalue())
+    light = lighter(content.getvalue(), quality)
     with zipfile.ZipFile(content) as before, zipfile.ZipFile(io.BytesIO(light)) as after:
         for old, new in zip(before.namelist(), after.namelist(), strict=True):
             assert Path(old).stem == Path(new).stem
             if before.read(old) != after.read(new):
                 a, b = (Image.open(file).convert("RGB") for file in (before.open(old), after.open(new)))
-                assert 0 < np.sqrt(np.mean(np.subtract(a, b, dtype=float) ** 2)) < 0.025 * 255
-    assert len(light) < 0.85 * len(content.getvalue()) or path.stem == "mnist"  # of which losses make nothing smaller
+                assert 0 < np.sqrt(np.mean(np.subtract(a, b, dtype=float) ** 2)) < most * 255
+    assert len(light) < 0.85 * len(content.getvalue()) or path.stem == "mnist"  # small losses make it no smaller
 
 
 def test_a_file_that_is_there_is_replaced_only_when_forced_and_a_large_one_told(tmp_path, capsys, monkeypatch):
@@ -198,7 +199,8 @@ def test_it_runs_alone_and_gives_what_is_stored(tiny, alone, path):
     """With the course out of reach: in an empty folder, without the variables that lead to it."""
     made = Lab(path or tiny[0].path)
     made.notebook = one_file.built(made.path)
-    assert len(text_of(made.notebook).encode()) < LARGEST
+    sets = sum(name.endswith(".zip") for name in needed(made))
+    assert len(text_of(made.notebook).encode()) < (1.5 if sets == 3 else 1) * LARGEST
     with LabKernel(made, alone) as kernel:
         for one in made.code:
             assert differences(one.cell.outputs, kernel.run(one), Tolerance.from_tags(one.tags)) == [], str(one)
