@@ -159,7 +159,7 @@ def test_lighter_pictures_are_nearly_as_they_were(path, quality, most):
             if before.read(old) != after.read(new):
                 a, b = (Image.open(file).convert("RGB") for file in (before.open(old), after.open(new)))
                 assert 0 < np.sqrt(np.mean(np.subtract(a, b, dtype=float) ** 2)) < most * 255
-    assert len(light) < 0.85 * len(content.getvalue()) or path.stem == "mnist"  # small losses make it no smaller
+    assert len(light) < 0.85 * len(content.getvalue()) or path.stem == "mnist"  # losses make it hardly smaller
 
 
 def test_a_file_that_is_there_is_replaced_only_when_forced_and_a_large_one_told(tmp_path, capsys, monkeypatch):
