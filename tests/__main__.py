@@ -8,6 +8,7 @@ and names of labs do, too; without any it means all labs.
 
 import argparse
 import ast
+import difflib
 import importlib
 import sys
 from collections.abc import Sequence
@@ -35,7 +36,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(*(f"  {name:9} {first_line(path)}" for name, path in COMMANDS.items()), sep="\n")
         return 0
     if name not in COMMANDS:
-        print(f"python -m tests: there is no command {name!r}, but {', '.join(COMMANDS)}", file=sys.stderr)
+        close = difflib.get_close_matches(name, COMMANDS, 1)
+        meant = f": is it {close[0]}?" if close else f", but {', '.join(COMMANDS)}"
+        print(f"python -m tests: there is no command {name!r}{meant}", file=sys.stderr)
         return 2
     module = importlib.import_module(f"tests.commands.{name}")
     form = argparse.RawDescriptionHelpFormatter
@@ -62,7 +65,7 @@ def lab_named(text: str, parser: argparse.ArgumentParser) -> Path:
     """The notebook that somebody means: a path, or how the name of a lab begins."""
     if Path(text).is_file():
         return Path(text)
-    found = [path for path in labs() if path.stem.startswith(text)]
+    found = [path for path in labs() if path.stem.startswith(text.zfill(2) if text.isdigit() else text)]
     if len(found) != 1:
         parser.error(f"there is no lab {text}: name a notebook, such as labs/{labs()[0].name}")
     return found[0]

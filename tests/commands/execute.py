@@ -21,7 +21,7 @@ EXACT = Tolerance(Decimal(0), Decimal(0), Decimal(0), 0.0)
 
 
 def arguments(parser):
-    parser.add_argument("labs", nargs="*", default=[], metavar="LAB", help="notebooks; all labs if none is named")
+    parser.add_argument("labs", nargs="+", metavar="LAB", help="notebooks; labs/*.ipynb are all")
 
 
 def main(options):

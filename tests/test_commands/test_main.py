@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.__main__ import COMMANDS, main
-from tests.course.lab import labs
+from tests.__main__ import COMMANDS, Parser, lab_named, main
+from tests.course.lab import COURSE, labs
 
 
 def complaint(capsys, *arguments):
@@ -23,7 +23,8 @@ def test_alone_it_lists_the_commands_and_refuses_another(capsys):
     lines = capsys.readouterr().out.splitlines()[2:]
     assert [line.split()[0] for line in lines] == list(COMMANDS)
     assert all(line.endswith(".") and len(line) < 110 for line in lines)
-    assert complaint(capsys, "excute").startswith("python -m tests: there is no command 'excute', but address, ")
+    assert complaint(capsys, "excute") == "python -m tests: there is no command 'excute': is it execute?\n"
+    assert complaint(capsys, "try").startswith("python -m tests: there is no command 'try', but address, ")
 
 
 @pytest.mark.parametrize("name", [name for name in COMMANDS if name not in ("address", "site", "report")])
@@ -33,7 +34,7 @@ def test_a_missing_lab(name, capsys, tmp_path):
     assert said.startswith(f"python -m tests {name}: ") and "none.ipynb" in said
 
 
-@pytest.mark.parametrize("name", ["editions", "grade", "one_file", "report", "site"])
+@pytest.mark.parametrize("name", ["editions", "execute", "grade", "one_file", "report", "site"])
 def test_no_argument(name, capsys):
     assert f"python -m tests {name}: the following arguments are required: " in complaint(capsys, name)
 
@@ -52,3 +53,9 @@ def test_each_explains_itself(name, capsys):
         main([name, "--help"])
     assert stop.value.code == 0
     assert f"usage: python -m tests {name} " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("text", ["9", "09", "09_perc", "labs/09_perceptron.ipynb"])
+def test_ways_to_name_a_lab(text, monkeypatch):
+    monkeypatch.chdir(COURSE)
+    assert lab_named(text, Parser()).stem == "09_perceptron"

@@ -81,6 +81,7 @@ def test_edits(run, capsys):
         (["rate = 0.7", *CELLS[1:]], "In [3] is not the lab's (rate = 0.7)"),
         ([*CELLS, "new = 1\nnew += 1"], "In [8] is not the lab's (new = 1)"),
         ([*CELLS[:3], CELLS[4]], "1 cells did not run"),
+        (["new = 1", *CELLS[:2], CELLS[4]], "In [3] is not the lab's (new = 1), 2 cells did not run"),
         (["x" * 61, *CELLS[1:4], "y"], f"In [3] is not the lab's ({'x' * 59}…), In [7] is not the lab's (y)"),
         (["x" * 60, *CELLS[1:4]], f"In [3] is not the lab's ({'x' * 60})"),
     ]:

@@ -153,11 +153,16 @@ def _order(placed, exercises):
 
 def _edits(placed):
     known = {place for *_, place in placed if place is not None}
-    others = [one for one in placed if one[2] is None and not _ASKS.search(one[1])]
-    edited = [f"In [{number}] is not the lab's ({_begin(source)})" for number, source, _ in others]
-    left_out = max(known) + 1 - len(known) - len(edited)
-    if left_out > 0:
-        edited.append(f"{left_out} cells did not run")
+    missing, edited, last = set(range(max(known))) - known, [], -1
+    for number, source, place in placed:
+        if place is not None:
+            last = place
+        elif not _ASKS.search(source):
+            last += last + 1 in missing  # it stands in the place of one of the lab's
+            missing.discard(last)
+            edited.append(f"In [{number}] is not the lab's ({_begin(source)})")
+    if missing:
+        edited.append(f"{len(missing)} cells did not run")
     return not edited, ", ".join(edited) or "none"
 
 
