@@ -46,6 +46,7 @@ def work(number, ports, epochs, folder):
     config = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": number}}
     os.environ |= {"TF_CONFIG": json.dumps(config), "KERAS_BACKEND": "tensorflow", "CUDA_VISIBLE_DEVICES": "-1"}
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    sys.modules["sklearn"] = sys.modules["matplotlib"] = None  # Keras would import both, slow and unused
     import tensorflow as tf
 
     strategy = tf.distribute.MultiWorkerMirroredStrategy()  # it must be the first to use TensorFlow
