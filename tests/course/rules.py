@@ -2,6 +2,7 @@
 
 import ast
 import re
+import symtable
 from collections.abc import Iterator
 from decimal import Decimal
 from statistics import median
@@ -169,6 +170,16 @@ def exercises_are_complete(lab: Lab) -> Iterator[str]:
         yield f"{count} exercises; a lab has 2 to 4"
 
 
+def exercises_keep_their_names(lab: Lab) -> Iterator[str]:
+    """No later cell binds what a reader writes in an exercise to something else, in a loop for example."""
+    names = set()
+    for code in lab.code:
+        if "exercise" in code.tags:
+            names |= defined(code.cell.source)
+        elif again := names & bound(code.cell.source):
+            yield f"{code}: binds {', '.join(sorted(again))}, which is an exercise's name: take another"
+
+
 def all_parts_are_there(lab: Lab) -> Iterator[str]:
     found = lab.headings()
     if not lab.notebook.cells or not lab.notebook.cells[0].source.startswith("# "):
@@ -196,8 +207,15 @@ RULES = (
     prose_says_what_outputs_say,
     links_resolve,
     exercises_are_complete,
+    exercises_keep_their_names,
     all_parts_are_there,
 )
+
+
+def bound(source: str) -> set[str]:
+    """The names that a cell gives a value to: by =, for, with, def, class or import."""
+    symbols = symtable.symtable(source, "cell", "exec").get_symbols()
+    return {symbol.get_name() for symbol in symbols if symbol.is_assigned() or symbol.is_imported()}
 
 
 def defined(source: str) -> set[str]:

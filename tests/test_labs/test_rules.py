@@ -172,6 +172,11 @@ BAD = [
     ("exercises_are_complete", describe(CHECK, jupyter={}), "not folded in Jupyter"),
     ("exercises_are_complete", insert(CHECK, code("cases = [1]", tags=["check"])), "expected the exercise's exercise"),
     ("exercises_are_complete", delete(*range(10, 15)), "1 exercises; a lab has 2 to 4"),
+    (
+        "exercises_keep_their_names",
+        insert(CHECK + 1, code("for scale in (1, 2):\n    pass")),
+        "(for scale in (1, 2):): binds scale, which is an exercise's name: take another",
+    ),
     ("all_parts_are_there", edit(0, "# Lab", "Lab\n\n# Lab"), "the first cell does not begin with the title"),
     ("all_parts_are_there", edit(0, "| **Hardware and data** | any laptop |\n", ""), "no row Hardware and data"),
     ("all_parts_are_there", edit(0, "at most 45 seconds", "a minute"), "does not say `at most N seconds to run`"),
@@ -188,6 +193,7 @@ FINE = [
     ("prose_says_what_outputs_say", edit(7, "0.13", "0.12")),
     ("prose_says_what_outputs_say", edit(7, "0.13", "3.12.1 or 0.88-0.92")),
     ("links_resolve", edit(0, "[Next](02_next.ipynb)", "`[Next](03_none.ipynb)`")),
+    ("exercises_keep_their_names", insert(CHECK + 1, code("def f(scale):\n    return scale"))),
     ("exercises_are_complete", delete(HINT), edit(10, "###", "<details><summary>Hint</summary>Try.</details>\n\n###")),
 ]
 
