@@ -4,6 +4,7 @@ import pytest
 
 from tests.__main__ import main
 from tests.commands import mutants
+from tests.course.lab import COURSE
 from tests.tiny_labs import code, markdown, save
 
 TESTS = "tests/test_utils/test_sums_one.py"
@@ -89,7 +90,8 @@ def test_a_test_that_hangs_is_red(course, monkeypatch):
     assert mutants.red((TESTS,), course)
 
 
-def test_other_files_are_refused(capsys):
+def test_other_files_are_refused(monkeypatch, capsys):
+    monkeypatch.chdir(COURSE)
     assert main(["mutants", "nowhere.py", "README.md"]) == 1
     assert "no lab and no program of the course: nowhere.py, README.md" in capsys.readouterr().err
 
