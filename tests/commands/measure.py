@@ -9,7 +9,6 @@ How to find what the table tells of a lab stands in its notebook's metadata: `re
 one for the tuned recipe. Each is searched in all that the lab prints, and finds an accuracy, and a time with its unit.
 """
 
-import ast
 import hashlib
 import json
 import math
@@ -18,6 +17,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import tokenize
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -93,8 +93,10 @@ def recipes(lab: Lab) -> dict[str, list[str] | None]:
 
 def settings(lab: Lab) -> str | None:
     """A fingerprint of a lab's parameters in both data modes, whatever their comments; None without parameters."""
-    sources = [ast.unparse(ast.parse(code.cell.source)) for code in lab.tagged("parameters")]
-    return hashlib.sha256("\n".join(sources).encode()).hexdigest()[:8] if sources else None
+    lines = [line + "\n" for code in lab.tagged("parameters") for line in code.cell.source.splitlines()]
+    tokens = tokenize.generate_tokens(iter(lines).__next__)
+    words = [token.string for token in tokens if token.type != tokenize.COMMENT]
+    return hashlib.sha256(" ".join(words).encode()).hexdigest()[:8] if lines else None
 
 
 def merged(records: Sequence[dict], new: dict) -> list[dict]:
