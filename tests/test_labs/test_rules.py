@@ -177,6 +177,7 @@ BAD = [
         insert(CHECK + 1, code("for scale in (1, 2):\n    pass")),
         "(for scale in (1, 2):): binds scale, which is an exercise's name: take another",
     ),
+    ("exercises_keep_their_names", insert(CHECK + 1, code("from math import pi as scale")), "binds scale, which is"),
     ("all_parts_are_there", edit(0, "# Lab", "Lab\n\n# Lab"), "the first cell does not begin with the title"),
     ("all_parts_are_there", edit(0, "| **Hardware and data** | any laptop |\n", ""), "no row Hardware and data"),
     ("all_parts_are_there", edit(0, "at most 45 seconds", "a minute"), "does not say `at most N seconds to run`"),
