@@ -159,9 +159,11 @@ class Service:
             if array.shape != (len(array) or 1, *self.shape):
                 raise ValueError("not of this shape")
             said = '"inputs" holds something that is no finite number'
+            if array.dtype.kind not in "iuf":
+                raise ValueError("no numbers")
             with np.errstate(over="ignore"):
                 inputs = array.astype("float32")
-            if array.dtype.kind not in "iuf" or not np.isfinite(inputs).all():
+            if not np.isfinite(inputs).all():
                 raise ValueError("not finite")
         except (ValueError, TypeError, KeyError, RecursionError):
             raise web.HTTPError(400, said) from None
@@ -230,7 +232,8 @@ class Handler(web.RequestHandler):
     def write_error(self, status, exc_info, **_):
         if status == 405:
             self.set_header("Connection", "close")  # Tornado does so when it does not know the method
-        self.finish({"error": getattr(exc_info[1], "log_message", None) or "there is no such method"})
+        said = "there is no such method" if status == 405 else "the service failed"
+        self.finish({"error": getattr(exc_info[1], "log_message", None) or said})
 
     def log_exception(self, *_):
         """The answer and the metrics tell it."""
