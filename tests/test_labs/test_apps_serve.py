@@ -246,6 +246,12 @@ def test_an_input_at_which_the_model_fails_costs_no_other_its_answer(slow):
     assert (500, {"error": "the model failed at these inputs"}) in answers
 
 
+def test_a_fault_of_the_service_is_told_as_one(served, monkeypatch):
+    monkeypatch.setitem(app.ROUTES, "/health", ("GET", lambda *_: 1 / 0))
+    assert served.ask(None, "/health", "GET") == (500, {"error": "the service failed"})
+    assert served.ask(inputs([1, 2, 3, 4]))[0] == 200
+
+
 @pytest.fixture
 def saved(model, tmp_path):
     path = tmp_path / "model.keras"
