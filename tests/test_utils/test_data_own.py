@@ -36,7 +36,8 @@ def test_each_folder_is_a_class_and_a_fifth_is_held_out(names, tmp_path, capsys)
 
 def test_copies_are_upright_in_colour_and_not_too_large(tmp_path):
     fill(tmp_path / "mine" / "a", 10)
-    fill(tmp_path / "mine" / "b", 7, size=(1500, 1000))
+    fill(tmp_path / "mine" / "b", 6, size=(1500, 1000))
+    Image.new("RGBA", (30, 20), (0, 0, 0, 0)).save(tmp_path / "mine" / "b" / "6.png")
     exif = Image.Exif()
     exif[0x0112] = 6  # the camera was held upright
     Image.new("L", (30, 20), 90).save(tmp_path / "mine" / "b" / "7.jpg", exif=exif)
@@ -49,6 +50,7 @@ def test_copies_are_upright_in_colour_and_not_too_large(tmp_path):
             assert (copy.format, copy.mode) == ("JPEG", "RGB")
             sizes[path.stem], colours[path.stem] = copy.size, np.asarray(copy).mean(axis=(0, 1))
     assert sizes["00000"] == (512, 341) and sizes["00007"] == (20, 30)
+    np.testing.assert_allclose(colours["00006"], (255, 255, 255), atol=3)  # transparent: white, as in the lab
     np.testing.assert_allclose(colours["00007"], (90, 90, 90), atol=3)
     np.testing.assert_allclose(colours["00008"], BLUE, atol=6)
 

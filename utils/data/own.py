@@ -55,7 +55,9 @@ def _copies(place, ready):
             with warnings.catch_warnings(), Image.open(path) as picture:
                 warnings.simplefilter("ignore")  # what is damaged is passed over
                 picture.draft("RGB", (LONGEST, LONGEST))  # a large JPEG is read in a fraction of its size
-                copy = ImageOps.exif_transpose(picture).convert("RGB")
+                upright = ImageOps.exif_transpose(picture).convert("RGBA")
+            white = Image.new("RGBA", upright.size, "white")  # what is transparent becomes white
+            copy = Image.alpha_composite(white, upright).convert("RGB")
         except Exception:  # a file that is no picture can break its reader in many ways
             bad.append(path.name)
             continue
