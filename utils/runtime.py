@@ -106,8 +106,11 @@ def missing(package):
     if sys.version_info[:2] > NEWEST_PYTHON:
         here, newest = (".".join(map(str, version[:2])) for version in (sys.version_info, NEWEST_PYTHON))
         return f"TensorFlow has no packages for Python {here} yet: make the environment with Python 3.10 to {newest}."
+    if (name := package.partition(".")[0]) in ("torch", "jax"):
+        pip = f'"{sys.executable}" -m pip install {name}'
+        return f"KERAS_BACKEND asks for {name!r}, which is missing: {pip}, or unset KERAS_BACKEND."
     return (
-        f"The package {package.partition('.')[0]!r} is missing. Install the course's packages into this Python: "
+        f"The package {name!r} is missing. Install the course's packages into this Python: "
         f'"{sys.executable}" -m pip install -r "{COURSE / "requirements.txt"}"'
     )
 

@@ -33,6 +33,8 @@ class ModelError(Exception):
 def read_scaling(folder):
     """The scaling that the lab saved in `folder`: {"low": three numbers, "high": three numbers, "unit": text}."""
     path = Path(folder) / SCALING
+    if Path(folder).is_file():
+        raise ModelError(f"{folder} is a file: give the folder that lab 03 saved it in")
     try:
         scaling = json.loads(path.read_text(encoding="utf-8"))
         low, high = scaling["low"], scaling["high"]

@@ -86,7 +86,7 @@ class Service:
             if self.port not in range(65536):  # others would be taken modulo 65536
                 raise OverflowError("ports go from 0 to 65535")
             sockets = netutil.bind_sockets(self.port, self.host)
-        except (OSError, OverflowError) as error:
+        except (OSError, OverflowError, UnicodeError) as error:
             raise ServiceError(f"cannot listen at port {self.port} of {self.host}: {error}") from None
         self.url = f"http://{self.host}:{sockets[0].getsockname()[1]}"
         started = threading.Event()

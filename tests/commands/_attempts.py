@@ -147,9 +147,10 @@ def main():
             for cell in own or ():
                 with contextlib.suppress(KeyboardInterrupt), exercises._time_limit():
                     ran = run_cell(cell)
+                    error = ran.error_before_exec or ran.error_in_exec
                     for name in stubs.intersection(re.findall(r"^def (\w+)", cell, re.M)):
-                        if space.get(name) is before.get(name):
-                            space[name] = stopping(ran.error_before_exec or ran.error_in_exec)
+                        if error and space.get(name) is before.get(name):
+                            space[name] = stopping(error)
             space |= {name: value for name, value in before.items() if name not in stubs}
             found.clear()
             checks.exercise = record

@@ -99,7 +99,8 @@ def run(cells: Cells, own: list[str] | None, count: int, options) -> list[dict]:
             why = f"the notebook took more than {options.minutes:g} minutes"
         told.seek(0)
         with contextlib.suppress(Exception):  # whatever somebody wrote there
-            found += [dict(json.loads(line)) for line in told.read(BYTES).splitlines()]
+            for line in told.read(BYTES).splitlines():
+                found.append(dict(json.loads(line)))
     return [*found, *[{"stopped": why}] * count][:count]
 
 

@@ -250,8 +250,8 @@ def _number_gap(expected: str, got: str, tolerance: Tolerance, moved: bool) -> s
 
 def _picture_gap(expected: str, got: str, tolerance: Tolerance) -> str | None:
     try:
-        ours, theirs = _opened(expected), _opened(got)
-        return _shape_gap(ours, theirs) or _ink_gap(ours, theirs, tolerance)
+        gap = _shape_gap(_opened(expected), _opened(got))  # Pillow reads an animated PNG's frames only once
+        return gap or _ink_gap(_opened(expected), _opened(got), tolerance)
     except (UnidentifiedImageError, ValueError, OSError) as error:
         return f"not a readable picture: {error}"
 

@@ -110,9 +110,11 @@ class LabFile(IPyNbFile):
         if not self.kernel:
             return
         folder = self.config.getoption("record", None)
-        if folder and (self.stopped or len(self.outputs) == len(self.lab.code)):
-            self.record(folder)
-        self.kernel.stop()
+        try:
+            if folder and (self.stopped or len(self.outputs) == len(self.lab.code)):
+                self.record(folder)
+        finally:
+            self.kernel.stop()
 
     def run(self, code: CodeCell) -> list[nbformat.NotebookNode]:
         """The outputs of a code cell. Cells before it that have not run yet, because they were not selected, run first.

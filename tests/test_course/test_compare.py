@@ -262,13 +262,14 @@ def test_the_size_of_a_picture_is_compared():
     assert gap == "image/png: the size differs: 320 × 200 pixels became 320 × 230, tolerance 10% a side"
 
 
-def animation(frames, milliseconds):
-    """A GIF of drawings with so many curves, each shown so long."""
+def animation(frames, milliseconds, kind):
+    """A GIF or an animated PNG of drawings with so many curves, each shown so long."""
     first, *others = [opened(picture(curves=curves)) for curves in frames]
-    return encoded(first, "gif", save_all=True, append_images=others, duration=milliseconds)
+    return encoded(first, kind, save_all=True, append_images=others, duration=milliseconds)
 
 
-def test_animations():
+@pytest.mark.parametrize("kind", ["gif", "png"])
+def test_animations(kind):
     for frames, milliseconds, gap in [
         ((2, 1, 2, 1), [100, 200, 100, 100], None),
         ((2, 1, 2), [100, 200, 100], "4 frames became 3"),
@@ -276,7 +277,8 @@ def test_animations():
         ((2, 1, 2, 0), [100, 200, 100, 100], "of the ink is out of place in its frame 4, "),
         ((2, 0, 2, 1), [100, 200, 100, 100], "of the ink is out of place in its frame 2, "),
     ]:
-        found = picture_gaps(animation((2, 1, 2, 1), [100, 200, 100, 100]), animation(frames, milliseconds), kind="gif")
+        stored = animation((2, 1, 2, 1), [100, 200, 100, 100], kind)
+        found = picture_gaps(stored, animation(frames, milliseconds, kind), kind=kind)
         assert (gap in found[0]) if gap else found == []
 
 

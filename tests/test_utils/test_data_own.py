@@ -36,7 +36,9 @@ def test_each_folder_is_a_class_and_a_fifth_is_held_out(names, tmp_path, capsys)
 
 def test_copies_are_upright_in_colour_and_not_too_large(tmp_path):
     fill(tmp_path / "mine" / "a", 10)
-    fill(tmp_path / "mine" / "b", 6, size=(1500, 1000))
+    fill(tmp_path / "mine" / "b", 5, size=(1500, 1000))
+    ramp = np.linspace(1000, 60000, 600).reshape(20, 30).astype(np.uint16)
+    Image.fromarray(ramp).save(tmp_path / "mine" / "b" / "5.png")  # 16 bits, as scanners give them
     Image.new("RGBA", (30, 20), (0, 0, 0, 0)).save(tmp_path / "mine" / "b" / "6.png")
     exif = Image.Exif()
     exif[0x0112] = 6  # the camera was held upright
@@ -50,6 +52,7 @@ def test_copies_are_upright_in_colour_and_not_too_large(tmp_path):
             assert (copy.format, copy.mode) == ("JPEG", "RGB")
             sizes[path.stem], colours[path.stem] = copy.size, np.asarray(copy).mean(axis=(0, 1))
     assert sizes["00000"] == (512, 341) and sizes["00007"] == (20, 30)
+    np.testing.assert_allclose(colours["00005"], (127, 127, 127), atol=3)
     np.testing.assert_allclose(colours["00006"], (255, 255, 255), atol=3)  # transparent: white, as in the lab
     np.testing.assert_allclose(colours["00007"], (90, 90, 90), atol=3)
     np.testing.assert_allclose(colours["00008"], BLUE, atol=6)
@@ -62,6 +65,10 @@ def test_copies_are_upright_in_colour_and_not_too_large(tmp_path):
         ({}, r"mine holds 0 folder\(s\), and two or more are needed: put the pictures of each class into a folder "),
         ({"cats": 10}, r"mine holds 1 folder\(s\), and two or more are needed"),
         ({"cats": 10, "dogs": 9}, r"dogs holds 9 picture\(s\) that can be read, and 10 are needed: add some\.$"),
+        (
+            {"Train": 10, "val": 10},
+            r"mine is split already: give a folder with one for each class, such as .*Train",
+        ),
         ({"cats": 0, "dogs": 10}, r"cats holds 0 picture\(s\) that can be read"),
     ],
 )

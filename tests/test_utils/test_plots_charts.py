@@ -155,6 +155,8 @@ def test_anything_else_drawn_is_told():
     figure.suptitle("Overview")
     axes.imshow([[0.0, 0.5], [1.0, np.nan]])
     axes.axvline(3.5, label="limit")
+    axes.axline((0, 1), slope=-2, label="cut")
+    axes.axline((0, 1), (2, 4))
     axes.add_patch(plt.Rectangle((0, 0), 2, 3))
     axes.annotate("look\nhere", (0, 0))
     axes.fill_between(X, Y, label="band")
@@ -164,6 +166,7 @@ def test_anything_else_drawn_is_told():
     told = words(axes)
     assert told[0] == "Figure: Overview."
     things = {"Level 'limit' at 3.5.", "Rectangle of 2 by 3.", "Notes: look here.", "Line 'empty' without points."}
+    things |= {"Straight line 'cut' through (0, 1) with slope -2.", "Straight line through (0, 1) and (2, 4)."}
     things |= {"Picture of 2 x 2 values: value from 0 to 1, mean 0.5, 1 not finite.", "Mark at (nan, nan)."}
     assert set(told) > things
     assert any(line.endswith("with 1 parts 'band'.") for line in told) and "hidden" not in "".join(told)
@@ -219,6 +222,7 @@ def test_animation_plays_once_and_shows_its_last_frame_elsewhere(monkeypatch):
     [(data, options)] = shown
     assert options == {"raw": True, "metadata": {"image/png": {"alt": data["text/plain"]}}}
     assert data["text/plain"].startswith("Animation of 3 frames.\nFirst frame. Figure.\nframe 0.")
+    assert "\nMiddle frame. Figure.\nframe 1." in data["text/plain"]
     assert "\nLast frame. Figure.\nframe 2." in data["text/plain"]
     picture = Image.open(io.BytesIO(base64.b64decode(data["image/png"])))
     assert (picture.size, picture.n_frames, picture.info["loop"], picture.default_image) == ((240, 160), 4, 1, True)

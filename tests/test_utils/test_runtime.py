@@ -82,6 +82,7 @@ def test_setup_seeds_reports_stays_quiet_and_may_run_again():
 
 
 def test_a_missing_package_says_what_to_do():
+    assert "-m pip install torch, or unset KERAS_BACKEND" in runtime.missing("torch.nn")
     missing = "import sys\nsys.modules['tensorflow'] = None\nfrom utils import runtime\nruntime.setup()"
     assert python(missing).stderr.splitlines()[-1] == (
         "ModuleNotFoundError: The package 'tensorflow' is missing. Install the course's packages into this Python: "

@@ -58,7 +58,7 @@ def test_kinds_of_control_and_their_names_with_spaces(shown):
     weight, steps, _ = explore(steps=(2, 8, 2)).children
     for slider, *wanted in ((steps, "IntSlider", 2, 8, 2, 4), (weight, "FloatSlider", -2.0, 2.0, 0.25, 1.5)):
         assert [type(slider).__name__, slider.min, slider.max, slider.step, slider.value] == wanted
-    assert weight.readout_format == ".1f"
+    assert weight.readout_format == ".2f"
     assert explore(weight=(-20.0, 20.0, 10.0)).children[0].readout_format == ".0f"
     menu = explore().children[1]
     assert type(menu).__name__ == "Dropdown" and (menu.options, menu.value) == ((2, 4, 8), 4)

@@ -5,6 +5,7 @@ import warnings
 from pathlib import Path
 
 from utils.data.folders import temporary_folder
+from utils.data.photographs import eight_bits
 
 LEAST = 10  # pictures of each class
 HELD_OUT = 5  # every fifth goes to validation
@@ -31,6 +32,8 @@ def my_pictures(folder):
             f"{folder} holds {len(classes)} folder(s), and two or more are needed: "
             "put the pictures of each class into a folder that has the class's name."
         )
+    if {path.name.lower() for path in classes} <= {"train", "training", "val", "valid", "validation", "test"}:
+        raise ValueError(f"{folder} is split already: give a folder with one for each class, such as {classes[0]}.")
     ready = Path(tempfile.mkdtemp(dir=temporary_folder().name))
     counts, passed_over = {}, []
     for place in classes:
@@ -55,7 +58,7 @@ def _copies(place, ready):
             with warnings.catch_warnings(), Image.open(path) as picture:
                 warnings.simplefilter("ignore")  # what is damaged is passed over
                 picture.draft("RGB", (LONGEST, LONGEST))  # a large JPEG is read in a fraction of its size
-                upright = ImageOps.exif_transpose(picture).convert("RGBA")
+                upright = ImageOps.exif_transpose(eight_bits(picture)).convert("RGBA")
             white = Image.new("RGBA", upright.size, "white")  # what is transparent becomes white
             copy = Image.alpha_composite(white, upright).convert("RGB")
         except Exception:  # a file that is no picture can break its reader in many ways

@@ -53,7 +53,7 @@ def _opened(path):
                 longest = min(max(*picture.size, CANVAS), LONGEST)
                 size = [max(1, round(length * longest / max(picture.size))) for length in picture.size]
                 picture.draft("RGB", size)  # a large JPEG is read in a fraction of its size
-                taken = _eight_bits(picture).convert("RGBA").resize(size)
+                taken = eight_bits(picture).convert("RGBA").resize(size)
             upright = ImageOps.exif_transpose(taken)
     except (Image.DecompressionBombWarning, Image.DecompressionBombError):
         raise ValueError(f"{path} is too large a picture: scale it down first.") from None
@@ -65,12 +65,13 @@ def _opened(path):
     return taken, upright
 
 
-def _eight_bits(picture):
+def eight_bits(picture):
+    """A PIL picture with 8 bits a value: grey of 16 bits or more is spread from its darkest pixel to its lightest."""
     from PIL import Image
 
     if not picture.mode.startswith(("I", "F")):
         return picture
-    values = np.asarray(picture, np.float32)  # grey of 16 bits or more: from its darkest pixel to its lightest
+    values = np.asarray(picture, np.float32)
     scaled = Image.fromarray((255 * (values - values.min()) / max(np.ptp(values), 1e-9)).astype(np.uint8))
     scaled.info = picture.info  # with the EXIF data
     return scaled

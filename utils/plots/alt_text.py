@@ -3,6 +3,7 @@
 import numpy as np
 from matplotlib.collections import PathCollection
 from matplotlib.container import BarContainer
+from matplotlib.lines import AxLine
 from matplotlib.patches import Rectangle
 from matplotlib.quiver import Quiver
 from matplotlib.text import Annotation
@@ -70,6 +71,10 @@ def _contents(axes):
 
 def _line(line, axes):
     x, y = (np.asarray(line.get_data(orig=False)[i], dtype=float) for i in (0, 1))
+    if isinstance(line, AxLine):
+        start, end = (point and f"({', '.join(map(_number, point))})" for point in (line.get_xy1(), line.get_xy2()))
+        way = f"and {end}" if end else f"with slope {_number(line.get_slope())}"
+        return f"Straight line{_named(line)} through {start} {way}."
     if line.get_transform() != axes.transData:  # axhline and axvline span the panel in one direction
         return f"Level{_named(line)} at {_number((y if np.ptp(y) == 0 else x)[0])}."
     if len(x) == 0:

@@ -16,8 +16,8 @@ def animate(draw, frames, *, size=(6.0, 4.2), seconds_each=0.25):
     draw: draws one frame into empty axes; frames: what to hand to it, one after the other
     size: of the picture in inches, at 80 dots an inch; seconds_each: how long a frame stays
 
-    Readers that do not animate (print, e-mail) show the last frame. The alternative text tells the first and the last
-    frame. Raises ValueError without frames.
+    Readers that do not animate (print, e-mail) show the last frame. The alternative text tells the first, the middle
+    and the last frame. Raises ValueError without frames.
     """
     frames = list(frames)
     if not frames:
@@ -33,6 +33,7 @@ def animate(draw, frames, *, size=(6.0, 4.2), seconds_each=0.25):
     timing = {"duration": int(1000 * seconds_each), "loop": 1}
     buffer = io.BytesIO()
     still.save(buffer, "png", save_all=True, append_images=rest, default_image=True, optimize=True, **timing)
-    text = f"Animation of {len(frames)} frames.\nFirst frame. {texts[0]}\nLast frame. {texts[-1]}"
+    told = {"First": texts[0], "Middle": texts[len(texts) // 2], "Last": texts[-1]}
+    text = "\n".join([f"Animation of {len(frames)} frames.", *(f"{name} frame. {text}" for name, text in told.items())])
     data = {"image/png": base64.b64encode(buffer.getvalue()).decode(), "text/plain": text}
     display(data, metadata={"image/png": {"alt": text}}, raw=True)

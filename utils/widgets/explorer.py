@@ -48,7 +48,7 @@ def _control(name, choice, start):
     if isinstance(choice, tuple):
         control.layout.width = "28em"
     if isinstance(control, ipywidgets.FloatSlider):
-        decimals = max(0, int(np.ceil(-np.log10(choice[2]))))  # of the step
+        decimals = len(np.format_float_positional(choice[2], trim="-").partition(".")[2])  # of the step
         control.readout_format = f".{decimals}f"
     return control
 
