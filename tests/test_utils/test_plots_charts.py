@@ -156,7 +156,7 @@ def test_anything_else_drawn_is_told():
     axes.imshow([[0.0, 0.5], [1.0, np.nan]])
     axes.axvline(3.5, label="limit")
     axes.axline((0, 1), slope=-2, label="cut")
-    axes.axline((0, 1), (2, 4))
+    axes.axline(np.array([0, 1]), np.array([2, 4]))
     axes.add_patch(plt.Rectangle((0, 0), 2, 3))
     axes.annotate("look\nhere", (0, 0))
     axes.fill_between(X, Y, label="band")

@@ -72,9 +72,10 @@ def _contents(axes):
 def _line(line, axes):
     x, y = (np.asarray(line.get_data(orig=False)[i], dtype=float) for i in (0, 1))
     if isinstance(line, AxLine):
-        start, end = (point and f"({', '.join(map(_number, point))})" for point in (line.get_xy1(), line.get_xy2()))
-        way = f"and {end}" if end else f"with slope {_number(line.get_slope())}"
-        return f"Straight line{_named(line)} through {start} {way}."
+        points = [line.get_xy1()] if line.get_xy2() is None else [line.get_xy1(), line.get_xy2()]
+        through = " and ".join(f"({_number(x)}, {_number(y)})" for x, y in points)
+        slope = f" with slope {_number(line.get_slope())}" if len(points) == 1 else ""
+        return f"Straight line{_named(line)} through {through}{slope}."
     if line.get_transform() != axes.transData:  # axhline and axvline span the panel in one direction
         return f"Level{_named(line)} at {_number((y if np.ptp(y) == 0 else x)[0])}."
     if len(x) == 0:
