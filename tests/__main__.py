@@ -65,7 +65,7 @@ def lab_named(text: str, parser: argparse.ArgumentParser) -> Path:
     """The notebook that somebody means: a path, or how the name of a lab begins."""
     if Path(text).is_file():
         return Path(text)
-    found = [path for path in labs() if path.stem.startswith(text.zfill(2) if text.isdigit() else text)]
+    found = [path for path in labs() if path.name.startswith(text.zfill(2) if text.isdigit() else text)]
     if len(found) != 1:
         parser.error(f"there is no lab {text}: name a notebook, such as labs/{labs()[0].name}")
     return found[0]

@@ -137,13 +137,13 @@ def lead(workers, epochs, folder):
         print("workers are the processes", *[process.pid for process in processes], flush=True)
         while True:
             codes = [process.exitcode for process in processes]  # once: asked again, one may have ended meanwhile
+            if codes[0] == 0:  # it has all epochs; then the others may end in any way, since it is gone
+                return None
             for number, code in enumerate(codes):
                 if code:
                     said = (folder / f"worker_{number}.txt").read_text(errors="replace").strip().splitlines()
                     why = said[-1] if said and code == 1 else f"it was stopped (code {code})"
                     return f"worker {number} failed: {why}; to go on from the last whole epoch, give the command again"
-            if codes[0] == 0:
-                return None
             wait([process.sentinel for process, code in zip(processes, codes) if code is None])
     finally:
         for process in processes:

@@ -9,7 +9,6 @@ import copy
 import json
 import os
 import re
-import resource
 import symtable
 import sys
 
@@ -118,6 +117,8 @@ def main():
     Its keys: cells; own, the learner's, or None, which tries the solution and the known mistakes instead; seconds that
     a function may take over a case, and an own cell, 0 for any; gigabytes.
     """
+    import resource  # Windows has none, and grades nothing
+
     plan, told, nowhere = json.load(sys.stdin), os.fdopen(os.dup(1), "w"), os.open(os.devnull, os.O_RDWR)
     for stream in range(3):
         os.dup2(nowhere, stream)

@@ -55,7 +55,8 @@ def main(options):
         target.parent.mkdir(parents=True, exist_ok=True)
         write(target, text)
     print(f"{folder}: in student/ solutions are packed away, in teacher/ they are unfolded.")
-    print("Hand out the course's folder, without .git, with student's notebooks in place of those in its labs/.")
+    print("Hand out the course's folder, without .git, .venv and data/cache,")
+    print("with student's notebooks in place of those in its labs/.")
 
 
 def student(lab: Lab, without_outputs: bool = False, without_answers: bool = False) -> NotebookNode:

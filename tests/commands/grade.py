@@ -141,6 +141,8 @@ def arguments(parser):
 
 
 def main(options):
+    if sys.platform == "win32":
+        raise ValueError("notebooks are graded on Linux or macOS: on Windows, run this in WSL2")
     paths, others = files_in(options.folder)
     if others:
         more = [f"and {len(others) - 5} more"] if len(others) > 5 else []

@@ -133,7 +133,7 @@ def built(path: Path):
         for name in SETTINGS:
             os.environ.pop(name, None)
         for code, outputs in run(lab, Path(folder)):
-            code.cell.outputs = outputs
+            code.cell.outputs = outputs if code.cell.execution_count else []  # cleared ones stay so
     return normalise(lab.notebook)
 
 

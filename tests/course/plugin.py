@@ -162,6 +162,7 @@ class LabCell(IPyNbCell):
             self.fail("never executed: execute the notebook and save it (python -m tests execute)")
         if found := differences(self.cell.outputs, got, self.tolerance):
             cure = f"Meant so? Then execute the lab (python -m tests execute {self.parent.path.name}), and read it."
+            cure += " Has only a package's version changed? See CONTRIBUTING.md, What the tests compare."
             self.fail("differs from its stored output", *found, cure)
 
     def got(self) -> list[nbformat.NotebookNode]:

@@ -26,7 +26,7 @@ def course(tmp_path, monkeypatch):
 def test_setting_and_lab_agree(path):
     where = address.address()
     assert where == "" or address.checked(where) == where
-    assert address.text_with(path, where) == path.read_text(encoding="utf-8")
+    assert address.text_with(path, where) == path.read_text(encoding="utf-8"), "python -m tests address"
 
 
 def test_an_address_is_written_everywhere_and_taken_away_again(course, capsys):

@@ -55,7 +55,7 @@ def test_each_explains_itself(name, capsys):
     assert f"usage: python -m tests {name} " in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("text", ["9", "09", "09_perc", "labs/09_perceptron.ipynb"])
+@pytest.mark.parametrize("text", ["9", "09", "09_perc", "09_perceptron.ipynb", "labs/09_perceptron.ipynb"])
 def test_ways_to_name_a_lab(text, monkeypatch):
     monkeypatch.chdir(COURSE)
     assert lab_named(text, Parser()).stem == "09_perceptron"

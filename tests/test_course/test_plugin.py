@@ -162,7 +162,8 @@ def test_the_message_says_all(compared):
         "  line 1: 0.52 became 0.5, off by 0.02, tolerance 0.01",
         "    expected: loss 0.52",
         "    got:      loss 0.5",
-        "Meant so? Then execute the lab (python -m tests execute other.ipynb), and read it.",
+        "Meant so? Then execute the lab (python -m tests execute other.ipynb), and read it. "
+        "Has only a package's version changed? See CONTRIBUTING.md, What the tests compare.",
     ]
     assert re.search(r"^FAILED labs/other.ipynb::Cell 1 - Failed: differs from its", report, re.M)
     assert status == pytest.ExitCode.TESTS_FAILED
