@@ -118,6 +118,7 @@ def test_numbers_are_legible_on_their_colour():
     axes = plots.matrix(np.array([[0, 5, 10]]), title="T")
     assert [to_rgb(text.get_color())[0] for text in axes.texts] == [0, 0, 1]
     assert [text.get_text() for text in plots.matrix([[np.nan, 7.0]], title="T").texts] == ["", "7"]
+    assert plots.matrix([[0.5, 1]], title="T", limits=(0, 2)).images[0].get_clim() == (0, 2)
     axes = plots.matrix(np.array([[0, 5, 10]]), title="T", cmap="gray")
     assert [to_rgb(text.get_color())[0] for text in axes.texts] == [1, 0, 0]
     axes = plots.matrix(np.array([[-10, 0, 10, 2]]), title="T", signed=True)

@@ -89,6 +89,7 @@ def matrix(
     digits=None,
     signed=False,
     cmap=None,
+    limits=None,
     axes=None,
 ):
     """A table of numbers, array (rows, columns), as squares of colour with the number in each; nan leaves one blank.
@@ -97,6 +98,7 @@ def matrix(
     digits: after the decimal point; None for whole numbers as they are, others with two significant digits
     signed: True to colour blue below 0 and orange above
     cmap: the name of a Matplotlib colour map to use instead
+    limits: the values of the palest and the darkest colour; those of the table if not said
 
     True and False are shown as 1 and 0. Raises ValueError when the values are no table of numbers.
     """
@@ -108,7 +110,7 @@ def matrix(
     if axes is None:
         axes = plt.figure(figsize=(min(9.0, 1.6 + 0.55 * wide), min(9.0, 1.2 + 0.5 * high))).add_subplot()
     bound = np.nanmax(np.abs(values)) or 1
-    low, top = (-bound, bound) if signed else (np.nanmin(values), np.nanmax(values))
+    low, top = limits or ((-bound, bound) if signed else (np.nanmin(values), np.nanmax(values)))
     colours = cmap or ("PuOr_r" if signed else "Blues")
     picture = axes.imshow(values, cmap=colours, vmin=low, vmax=top, aspect="auto")
     size = min(9.0, 195 / max(wide, high))
