@@ -282,6 +282,20 @@ def test_animations(kind):
         assert (gap in found[0]) if gap else found == []
 
 
+def test_frames_between_the_ends_of_an_animated_png():
+    def moving(order):  # written as plots.animate writes it
+        frames = []
+        for place in order:
+            frames.append(Image.new("RGB", (120, 80), "white"))
+            ImageDraw.Draw(frames[-1]).ellipse((10 * place, 30, 10 * place + 20, 50), fill="blue")
+        still, *rest = [frame.quantize(palette=frames[0].quantize(48)) for frame in (frames[-1], *frames)]
+        return encoded(still, "png", save_all=True, append_images=rest, default_image=True, optimize=True, duration=100)
+
+    assert picture_gaps(moving(range(8)), moving(range(8))) == []
+    (gap,) = picture_gaps(moving(range(8)), moving((0, 5, 2, 6, 4, 1, 3, 7)))
+    assert "of the ink is out of place in its frame 3, " in gap
+
+
 def test_a_broken_picture_is_told():
     (gap,) = picture_gaps(picture(), base64.b64encode(b"no picture").decode())
     assert "not a readable picture" in gap
